@@ -14,7 +14,7 @@ from pytest_energy.documents import now_text
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.calibration import Burst, calibrated
 from pytest_energy.meter.clock import Clock, SystemClock
-from pytest_energy.meter.even_shares import EvenShares
+from pytest_energy.meter.even_shares import ThirdShares
 from pytest_energy.meter.lag import Lag, SeenBurst, counted, lag
 from pytest_energy.meter.quiet_power import Span
 from pytest_energy.meter.response import least_even_length_s
@@ -171,7 +171,7 @@ class _Series:
 
     def __init__(self, sampler: Sampler, channel: Channel, load: BurstLoad, clock: Clock) -> None:
         self._sampler, self._channel, self._load, self._clock = sampler, channel, load, clock
-        self._delays = EvenShares()
+        self._delays = ThirdShares()
         since_s = clock.now_s()
         at_rest(sampler, [channel], clock, FIND_S)
         because = why_not_followed(sampler, [channel])

@@ -10,7 +10,7 @@ from pytest_energy.meter import quality, rest
 from pytest_energy.meter.clock import Clock, TimeMarks
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
 from pytest_energy.meter.edge_reads import EdgeReads
-from pytest_energy.meter.even_shares import EvenShares
+from pytest_energy.meter.even_shares import ThirdShares
 from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, LinuxSystem, System
 from pytest_energy.meter.protocol import OpenWindow, StagedWindow
 from pytest_energy.meter.rest import at_rest, mean_power_w, settled
@@ -76,7 +76,7 @@ class LiveMeter:
             host=host,
             devices=devices,
             synchronize=synchronize,
-            delays=EvenShares(rng.random()),
+            delays=ThirdShares(rng.random()),
             provenance=self.provenance,
             quiet=QuietSpans(),
             cpu_power=cpu_power,

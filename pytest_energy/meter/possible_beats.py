@@ -1,9 +1,9 @@
 """All beats that a counter may keep, by what is sure of each of its ticks. Pure.
 
 A look at a tick says between which two moments it came. Beats, a time of a tick and a period each, that pass
-between both moments of every look are left: a convex polygon. A look that comes right where a tick is expected
-cuts it in half, so ticks are soon known much better than the reads are long. An H100's ticks keep to one beat
-within a third of a millisecond for minutes, with reads of 3 ms (docs/results/meter-response.md).
+between both moments of every look are left: a convex polygon. A look that comes right where a tick is
+expected cuts it in half, so ticks are soon known much better than the reads are long. An H100's reads of 3 ms
+agree on one beat for minutes, with half a millisecond to spare (docs/results/meter-response.md).
 
 Source:
     Set-membership identification: Milanese, Vicino, "Optimal estimation theory for dynamic systems with set
@@ -15,13 +15,13 @@ from collections.abc import Callable
 from itertools import pairwise
 
 # A beat wanders from tick to tick by this share of its period, and the period by this one, at most.
-_WANDER_SHARE, _PERIOD_WANDER_SHARE = 3e-6, 3e-9
+_WANDER_SHARE, _PERIOD_WANDER_SHARE = 1e-6, 1e-9
 
 # At first a time is known to so many of its standard uncertainties.
 _FIRST_SPREADS = 4.0
 
-# Beats are trusted once so many looks have left some; twice as many each time that none was left.
-_TRUSTED_LOOKS, _MOST_TRUSTED_LOOKS = 20, 640
+# Beats are trusted once so many looks have left some; more once none was left.
+_TRUSTED_LOOKS, _MOST_TRUSTED_LOOKS = 20, 40
 
 _ROOT_12 = math.sqrt(12)
 
@@ -92,7 +92,7 @@ class PossibleBeats:
         left = _cut(left, lambda vertex: high_s - vertex[0])
         if not left:
             self._look_count = 0
-            self._needed_count = min(2 * self._needed_count, _MOST_TRUSTED_LOOKS)
+            self._needed_count = _MOST_TRUSTED_LOOKS
             return False
         self._vertices, self._look_count = left, self._look_count + 1
         return True

@@ -39,7 +39,7 @@ class RegularReads:
             after_s=after_s,
             before_s=read.ended_s,
         )
-        return tick if last is None else tick.later_than(last.middle_s - COUNTER_AGE_S / 2)
+        return tick if last is None else tick.later_than(last.looked_s - COUNTER_AGE_S / 2)
 
     def _plan(self, now_s: float) -> None:
         self.due_s = now_s + self._period_s * (1 + _SPREAD_SHARE * (self._dither.take() - 0.5))

@@ -149,4 +149,4 @@ def _read(sampler: TickSource, name: str) -> list[Tick]:
         read = sampler.read(name)
     except SensorError:
         return []  # whoever needs this channel's joules will say so
-    return [Tick(read.middle_s, read.joules)]
+    return [Tick(read.looked_s, read.joules)]

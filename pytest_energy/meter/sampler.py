@@ -168,6 +168,7 @@ class Sampler:
             self._trackers |= {name: RegularReads(now_s, read_every_s) for name in self._untouched}
         self._seen: Seen = SeenLately() if seen is None else seen
         self._chores: list[_Chore] = []
+        self._of_end = {channel.name for channel in channels if channel.is_read_at_end}
         self._sampled = [channel.name for channel in channels if channel.sampled_s is not None]
         if self._untouched and read_every_s is None:
             self.add_chore(partial(self._touch, self._untouched), TOUCH_S)
@@ -279,7 +280,7 @@ class Sampler:
             started_s = self._clock.now_s()
             joules = sensor.read_j(channel)
             ended_s = self._clock.now_s()
-        return Read(started_s, ended_s, checked_j(joules, sensor.name, channel))
+        return Read(started_s, ended_s, checked_j(joules, sensor.name, channel), channel in self._of_end)
 
     def clock_error(self, start_s: float, stop_s: float) -> ClockError:
         """None: one clock times the ticks and the windows."""

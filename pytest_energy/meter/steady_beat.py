@@ -4,8 +4,9 @@ A Kalman filter of two states, the time of a tick and the period, fed by ticks t
 between two of them any number may pass unseen (Brookner, "Tracking and Kalman Filtering Made Easy", 1998,
 chapter 2).
 
-A counter whose looks all leave some beats possible (`PossibleBeats`) is known better by those: the filter takes a
-look for an even error, and averages it; they know that a tick wasn't before one read nor after the other.
+A counter whose looks all leave some beats possible (`PossibleBeats`) is known better by those: the filter
+takes a look for an even error, and averages it; they know that no tick was before one read, nor after the
+other.
 """
 
 import math
@@ -57,6 +58,11 @@ class SteadyBeat:
         self._off_square = self._seen_square = 0.0
 
     @property
+    def is_sure(self) -> bool:
+        """Whether many looks agree on what the beat may be."""
+        return self._possible.is_trusted
+
+    @property
     def off_s(self) -> float:
         """How far ticks come from where they are expected (root mean square), seeing them included."""
         return math.sqrt(self._off_square) if self.count else self._period_s
@@ -82,7 +88,7 @@ class SteadyBeat:
         return self.at(0)[1]
 
     def tick_spread_s(self, count: int = 0) -> float:
-        """Standard uncertainty of when the tick *count* after the last one comes, which may be off the beat."""
+        """Standard uncertainty of when the tick *count* after the last one comes, off the beat or not."""
         own_s = 0.0 if self._possible.is_trusted else _OWN_SHARE * self.off_s
         return math.hypot(self.at(count)[1], own_s)
 

@@ -68,6 +68,10 @@ _WIDEST_SHARE = 0.25
 _KEPT_ERROR_SHARE, _KEPT_ERROR_CALLS, _KEPT_SEEING = 0.025, 0.6, 1.25
 _KEPT_COUNT, _MOST_CLOSE_COUNT = 20, 60
 
+# One of several that didn't may have been read too late, as others were read: it is looked at again after so
+# many ticks, and then after so many times as many.
+_RETRY_TICKS, _RETRY_TIMES = 50, 8
+
 # To look closely at a tick, reads follow one another from so long before it, in calls and in usual errors.
 # That is worth it, and a single read has its place between two ticks, where a call is this share of a tick.
 _CLOSE_CALLS, _CLOSE_ERRORS, _CLOSE_CALL_SHARE = 1.5, 3.0, 0.12
@@ -90,9 +94,8 @@ _VAGUE_SHARE = 0.02
 # So is the one after a hold-up of so many ticks more than are passed over.
 _HELD_UP_BELIEVED = 10
 
-# A call that lasted longer than so many usual ones may have had its answer by then. When in a call it is had
-# is known to this share of it at best.
-_LATEST_ANSWER_CALLS, _ANSWER_SHARE = 1.5, 0.05
+# When in a call the counter is looked at is known to this share of it at best.
+_ANSWER_SHARE = 0.05
 
 # From the end of a read to the start of the next.
 _STEP_S = 6e-5
@@ -172,8 +175,8 @@ class TickFollower:
         self._dither = EvenShares()
         self._believed_count = 0  # ticks since one was seen
         self._close_count = 0  # ticks that were looked at closely and did not keep to the beat
+        self._retry_ticks = _RETRY_TICKS  # until they are looked at closely again
         self._is_doubted = False  # whether the beat may have changed since
-        self._answer_s = reader.call_s / 2  # before the end of a call: always the same, as looks are compared
         # From ticks that were looked at closely.
         self._steady = SteadyBeat(beat.time_s, beat.period_s, beat.reach_s)
 
@@ -198,11 +201,11 @@ class TickFollower:
 
     def see(self, last: Read, read: Read, plan: Plan, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in a read; as for the search's `see`."""
-        unseen_ticks = (read.started_s - last.started_s) / self.beat.period_s
-        if (
-            unseen_ticks > self._stride() + _HELD_UP_BELIEVED
-        ):  # nobody has looked: look closely, whoever waits
-            self._is_doubted = True
+        if plan.why in {Why.BELIEVED, Why.CLOSE}:
+            unseen_ticks = (read.started_s - last.started_s) / self.beat.period_s
+            # Nobody has looked for longer than was planned: look closely, whoever waits now.
+            planned_ticks = self._reader.believed_stride(self.beat.period_s)
+            self._is_doubted |= unseen_ticks > planned_ticks + _HELD_UP_BELIEVED
         if plan.why is Why.BELIEVED:
             return self._see_believed(last, read, last_tick_s)
         self._judge(read)
@@ -230,9 +233,12 @@ class TickFollower:
         tick = self._without_delay(self._tick(last, read), read).later_than(last_tick_s)
         self._learn(tick)
         self._believed_count = 0
-        if self._is_doubted and self._steady.contradicts(tick.time_s, tick.spread_s):
-            self._steady = SteadyBeat(tick.time_s, self._steady.period_s, tick.spread_s)
-            self._is_doubted = False
+        if self._is_doubted:
+            is_other = self._steady.contradicts(tick.time_s, tick.spread_s)
+            # What was seen so badly says nothing of a beat that is believed: look closely at the next.
+            self._is_doubted = self._is_kept_to() and not is_other
+            if is_other:
+                self._steady = SteadyBeat(tick.time_s, self._steady.period_s, tick.spread_s)
         return tick, self.expect(now_s)
 
     def _see_close(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
@@ -252,15 +258,12 @@ class TickFollower:
             return None, self._resume(now_s)
         self._count_early()
         tick = self._tick(last, read)
-        after_s, before_s = self._looked_s(last), self._looked_s(read)
-        if is_first:
-            after_s = max(after_s, tick.time_s - math.sqrt(3) * tick.spread_s)
         if self._is_doubted and self._steady.contradicts(tick.time_s, tick.spread_s):
             self._steady = SteadyBeat(tick.time_s, self._steady.period_s)  # another beat since nobody looked
         else:
             if self._is_doubted:
                 self._steady.forget_looks()
-            self._steady.take(tick.time_s, tick.spread_s, (after_s, before_s))
+            self._steady.take(tick.time_s, tick.spread_s, self._between_s(last, read, tick))
         self._close_count = 0 if self._is_kept_to() else self._close_count + 1
         self.beat.move_to(self._steady.time_s, self._steady.period_s)
         self._believed_count, self._is_doubted = 0, False
@@ -273,7 +276,7 @@ class TickFollower:
         tick, steady = self._tick(last, read), self._steady
         plan = self.expect(read.ended_s)
         is_asked = self._reader.is_eager or self._reader.follows_each
-        if not is_asked or read.middle_s - last.middle_s > self.beat.period_s:
+        if not is_asked or read.looked_s - last.looked_s > self.beat.period_s:
             return None, plan
         time_s, known_s = steady.at(max(1, round((tick.time_s - steady.time_s) / steady.period_s)))
         spread_s = math.hypot(known_s, steady.off_s)
@@ -312,11 +315,14 @@ class TickFollower:
 
     def _tick_spread_s(self, count: int) -> float:
         """How well the time of the tick *count* after the last one is known."""
-        return math.hypot(self._steady.tick_spread_s(count), _ANSWER_SHARE * self._reader.call_s)
+        own_s = _ANSWER_SHARE * self._reader.call_s if self._reader.is_of_end else 0.0
+        return math.hypot(self._steady.tick_spread_s(count), own_s)
 
     def _is_kept_to(self) -> bool:
         """Whether the counter has kept to its beat, closely looked at."""
         steady = self._steady
+        if steady.is_sure:
+            return True
         sharp_s = _KEPT_ERROR_CALLS * max(self._reader.mean_call_s, 2 * LEAST_GAP_S)
         own_s = math.hypot(_KEPT_ERROR_SHARE * steady.period_s, _KEPT_SEEING * steady.expected_off_s)
         most_s = min(sharp_s, own_s)
@@ -347,24 +353,29 @@ class TickFollower:
             return None
         is_due = self._is_look_due(now_s)
         if self._is_kept_to() and not is_due:
-            from_s = max(now_s, reader.left_until_s)
+            from_s = reader.left_until_s if self._is_left(now_s) else now_s
             least = math.ceil((from_s - steady.time_s) / steady.period_s - _BELIEVED_PHASE)
             count = max(self._stride(), least)
             return Plan(steady.time_s + (count + _BELIEVED_PHASE) * steady.period_s, Why.BELIEVED)
         if self._close_count >= _MOST_CLOSE_COUNT:
-            return None
+            self._close_count += reader.counter_count > 1
+            if self._close_count < _MOST_CLOSE_COUNT + self._retry_ticks:
+                return None
+            self._close_count, self._retry_ticks = 0, _RETRY_TIMES * self._retry_ticks
+            self._steady = steady = SteadyBeat(self.beat.time_s, self.beat.period_s, self.beat.reach_s)
         lead_s = _CLOSE_CALLS * reader.call_s + _ALLOWED_LATE * reader.usual_late_s
         ahead = max(1, math.ceil((now_s + lead_s - steady.time_s) / steady.period_s))
         tick_s, spread_s = steady.at(ahead)
         if self._is_doubted:
             spread_s = max(spread_s, _VAGUE_SHARE * steady.period_s)
         lead_s += min(_CLOSE_ERRORS * spread_s, _WIDEST_SHARE * steady.period_s)
-        # A read that ends where the tick is expected tells most: whole calls before it, and a little more or
-        # less, as else each look would say the same.
-        gap_s = max(reader.mean_call_s + _STEP_S, LEAST_GAP_S)
-        count = max(2, math.floor((lead_s - reader.usual_late_s + self._answer_s) / gap_s))
-        lead_s = reader.usual_late_s + count * gap_s - self._answer_s
-        lead_s += (self._dither.take() - 0.5) * min(gap_s, 2 * spread_s)
+        if reader.is_of_end:
+            # One that ends where the tick is expected tells most: whole calls before it, and a little more or
+            # less, as else each look would say the same.
+            gap_s = max(reader.mean_call_s + _STEP_S, LEAST_GAP_S)
+            count = max(2, math.floor((lead_s - reader.usual_late_s) / gap_s))
+            lead_s = reader.usual_late_s + count * gap_s
+            lead_s += (self._dither.take() - 0.5) * min(gap_s, 2 * spread_s)
         self._believed_count += ahead - 1
         self._next_s, self._reach_s = tick_s, lead_s
         return Plan(max(now_s, tick_s - lead_s), Why.CLOSE)
@@ -373,18 +384,18 @@ class TickFollower:
         """Whether this thread had to wait for a tick or more, between the reads or in one of them."""
         longer_s = max(last.call_s, read.call_s) - self._reader.mean_call_s
         return (
-            read.middle_s - last.middle_s > _HELD_UP_TICKS * self.beat.period_s
+            read.looked_s - last.looked_s > _HELD_UP_TICKS * self.beat.period_s
             or longer_s > _HELD_UP_CALL_TICKS * self.beat.period_s
         )
 
-    def _looked_s(self, read: Read) -> float:
-        """When the counter was looked at: so long before the end of a call as it is half of a usual one.
-
-        An H100 answers with what it has at the end, however long the call has waited; but one that took much
-        longer may have been held up on its way back.
-        """
-        latest_s = read.started_s + _LATEST_ANSWER_CALLS * self._reader.mean_call_s
-        return min(read.ended_s, latest_s) - self._answer_s
+    def _between_s(self, last: Read, read: Read, tick: SeenTick) -> tuple[float, float] | None:
+        """Between which moments a tick surely came, if it is known when calls look at the counter."""
+        if not read.is_of_end:
+            return None
+        after_s = last.earliest_s(self._reader.mean_call_s)
+        if not self._unchanged_count:  # that one is from before a sleep
+            after_s = max(after_s, tick.time_s - math.sqrt(3) * tick.spread_s)
+        return after_s, read.ended_s
 
     def _judge(self, read: Read) -> None:
         """Know how much this read says of where the tick was."""
@@ -402,7 +413,7 @@ class TickFollower:
             self.beat.lose()
 
     def _tick(self, last: Read, read: Read) -> SeenTick:
-        gap_s = read.middle_s - last.middle_s
+        gap_s = read.looked_s - last.looked_s
         if self._unchanged_count == 0:
             # The read before is from before a sleep, and the tick came earlier than expected: probably not by
             # much, but who knows; a gap as wide again as it was meant to be says so.

@@ -56,7 +56,7 @@ class _Search:
     def see(self, last: Read, read: Read, plan: Plan, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in the *read* of a *plan*, after the *last*; the tick that it shows, and the next read."""
         self._now_s = read.ended_s
-        gap_s, planned_s = read.middle_s - last.middle_s, plan.due_s - last.ended_s + self._reader.call_s
+        gap_s, planned_s = read.looked_s - last.looked_s, plan.due_s - last.ended_s + self._reader.call_s
         if self._since_s is None:
             self._since_s = read.started_s
             if gap_s > _LATE * planned_s:  # other counters were searched first

@@ -18,6 +18,9 @@ _CALL_GAIN = 0.05
 _LONGEST_CALLS = 4.0
 _LATE_GAIN = 0.1
 
+# A call that lasted longer than so many usual ones may have been held up on its way back.
+_LATEST_ANSWER_CALLS = 1.5
+
 # Processor time that is held against a read: a part of its call, and Python's own way there. NVML's calls
 # take all of theirs; counted so, a counter of 100 ms would be followed every second tick, and too few
 # readings then held the truth within their uncertainty (docs/decisions/0004-every-tick.md).
@@ -54,11 +57,16 @@ class SeenTick:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A call that read the counter."""
+    """A call that read the counter.
+
+    Attributes:
+        is_of_end: Its value is what the counter had at its end; else it is of any moment in it.
+    """
 
     started_s: float
     ended_s: float
     joules: float
+    is_of_end: bool = False
 
     @property
     def ends_s(self) -> tuple[float, float]:
@@ -69,21 +77,28 @@ class Read:
         return self.ended_s - self.started_s
 
     @property
-    def middle_s(self) -> float:
+    def looked_s(self) -> float:
         """When the counter was looked at, as well as it is known."""
-        return (self.started_s + self.ended_s) / 2
+        return self.ended_s if self.is_of_end else (self.started_s + self.ended_s) / 2
 
     @property
     def variance(self) -> float:
-        """Of that moment, which lies anywhere in the call; in s^2."""
-        return self.call_s**2 / 12
+        """Of that moment, which lies anywhere in the call if it isn't its end; in s^2."""
+        return 0.0 if self.is_of_end else self.call_s**2 / 12
+
+    def earliest_s(self, usual_call_s: float) -> float:
+        """When the counter was looked at at the earliest, by a call that gives what it has at its end.
+
+        One that took much longer than a usual one may have had its answer long before it returned.
+        """
+        return min(self.ended_s, self.started_s + _LATEST_ANSWER_CALLS * usual_call_s)
 
 
 def between(last: Read, read: Read, gap_s: float) -> SeenTick:
     """The tick between two reads, in the last *gap_s* of the time between them."""
     # Somewhere in the gap, whose ends are each somewhere in a call: two uniform errors add up.
     return SeenTick(
-        time_s=read.middle_s - gap_s / 2,
+        time_s=read.looked_s - gap_s / 2,
         joules=read.joules,
         spread_s=math.sqrt(gap_s**2 / 12 + (read.variance + last.variance) / 2),
         after_s=last.started_s,
@@ -127,18 +142,19 @@ class Reader:
         is_eager: Somebody waits for the next tick: follow each one, whatever it costs.
         follows_each: Somebody needs the value at each tick, if not at once.
         left_until_s: Until when no read is wanted, where the beat is known: reads disturb what is counted.
+        is_of_end: Calls give what the counter has at their end.
         counter_count: Counters that one thread reads, this one among them: they share its processor time.
     """
 
     def __init__(self, counter_count: int = 1) -> None:
         self.counter_count = counter_count
         self.call_s = self.mean_call_s = self.late_s = self.usual_late_s = 0.0
-        self.is_eager = self.follows_each = False
+        self.is_eager = self.follows_each = self.is_of_end = False
         self.left_until_s = -math.inf
 
     def take(self, read: Read, due_s: float, *, is_first: bool) -> None:
         """Learn from a read that was due at *due_s*."""
-        call_s = read.call_s
+        call_s, self.is_of_end = read.call_s, read.is_of_end
         self.call_s = call_s if is_first else min(self.call_s, call_s)
         self.call_s += _CALL_GAIN * min(call_s - self.call_s, self.call_s)
         longer_s = min(call_s, _LONGEST_CALLS * self.mean_call_s) - self.mean_call_s

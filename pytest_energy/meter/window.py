@@ -20,7 +20,7 @@ from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock, TimeMark, TimeMarks
 from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.meter.edges import Edge, EdgeTicks, ReadAll, Reads, start_now, stop_now
-from pytest_energy.meter.even_shares import EvenShares
+from pytest_energy.meter.even_shares import ThirdShares
 from pytest_energy.meter.host_usage import SHORTEST_SEEN_S, CpuTime, HostMonitor
 from pytest_energy.meter.live_phase import LivePhase
 from pytest_energy.meter.protocol import OpenPhase
@@ -67,7 +67,7 @@ class Instruments:
     host: HostMonitor
     devices: DeviceMonitor
     synchronize: Callable[[], None]
-    delays: EvenShares
+    delays: ThirdShares
     provenance: Provenance
     quiet: QuietSpans
     cpu_power: CpuPower | None = None

@@ -90,6 +90,8 @@ class Channel:
         response: How its counter responds to power, as far as known, if nobody reads it meanwhile.
         followed_response: The same while each of its ticks is read; `None` if that isn't known.
         age_s: A value that is read at an edge is up to so old, as the counter is updated so often.
+        is_read_at_end: A call that reads its counter gives what it has at the call's end, not at any moment
+            in between.
         is_of_processes: Its joules are those of this run's processes, which do nothing between a window's
             edge and the read beside it: how long that took doesn't matter.
         may_be_off: The hardware may be switched off while it has no work, so that 0 J are a reading of it. Of
@@ -105,6 +107,7 @@ class Channel:
     response: CounterResponse = UNKNOWN_RESPONSE
     followed_response: CounterResponse | None = None
     age_s: float = 0.0
+    is_read_at_end: bool = False
     is_of_processes: bool = False
     may_be_off: bool = False
 

@@ -69,6 +69,7 @@ class IntegratedPower:
             sampled_s=_SAMPLE_S,
             response=_RESPONSE,
             followed_response=None,
+            is_read_at_end=False,
             resolution_j=self._resolution_j,
         )
 

@@ -310,6 +310,7 @@ def _examine(nvml: Any, channel: str, handle: object, now_s: Callable[[], float]
         is_ticked=True,
         resolution_j=JOULES_PER_MILLIJOULE,
         response=response_of(model, _driver_of(nvml)),
+        is_read_at_end=True,
         followed_response=followed_response_of(model, _driver_of(nvml)),
     )
     try:

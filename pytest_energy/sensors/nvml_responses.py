@@ -9,45 +9,46 @@ from dataclasses import replace
 
 from pytest_energy.model import CounterResponse
 
-# Four H200s, 672 bursts of 8 ms to 1 s, left alone until the counter had settled. What is left open: how
-# those of each board scatter if the response of the others is taken out (docs/results/meter-response.md).
+# Two H100s and eight H200s, 1,680 bursts of 8 ms to 1 s, left alone until the counter had settled. What is
+# left open: how those of each board scatter if the response of the others is taken out
+# (docs/results/meter-response.md).
 _HOPPER = CounterResponse(
     settle_s=0.09,
     shortest_s=0.008,
-    edge_s=3.6e-03,
-    edge_length_s=0.45,
-    tick_s=0.1000000,
+    edge_s=4.2e-03,
+    edge_length_s=0.56,
+    tick_s=0.1000003,
     waves=(
-        (-3.568e-04, 3.992e-04),
-        (-3.182e-04, 1.286e-04),
-        (-2.363e-04, 1.251e-04),
-        (-2.170e-04, 1.027e-04),
-        (6.505e-04, 1.291e-03),
-        (-8.292e-05, 1.445e-05),
-        (-1.237e-04, 3.667e-05),
-        (-5.816e-05, -1.923e-05),
-        (-1.339e-04, 1.182e-05),
-        (7.653e-05, 2.469e-04),
+        (-2.810e-04, 2.854e-04),
+        (-3.307e-04, 8.106e-05),
+        (-2.879e-04, 6.202e-05),
+        (-2.530e-04, -1.338e-05),
+        (7.984e-05, 1.434e-03),
+        (-1.145e-04, -2.813e-05),
+        (-1.345e-04, -3.142e-05),
+        (-8.052e-05, -5.750e-05),
+        (-8.904e-05, -3.871e-05),
+        (-1.152e-04, 3.499e-04),
     ),
-    source="measured on four NVIDIA H200, driver 580, 2026-11-28",
+    source="measured on two NVIDIA H100 80GB HBM3 and eight NVIDIA H200, driver 580, 2026-11-28",
 )
 
-# Six H100s and six H200s, read once a tick.
+# Six H100s and six H200s, each tick read.
 _HOPPER_FOLLOWED = replace(
     _HOPPER,
     edge_s=3.8e-03,
     edge_length_s=0.35,
     waves=(
-        (7.256e-04, 2.104e-04),
-        (-6.353e-04, -4.678e-04),
-        (-4.065e-04, 5.633e-04),
-        (1.591e-04, -7.549e-05),
-        (4.118e-04, 1.199e-03),
-        (-5.220e-05, 2.457e-04),
-        (-1.203e-05, -1.568e-04),
-        (-2.128e-04, 1.013e-05),
-        (4.638e-06, 3.294e-05),
-        (1.297e-04, 1.744e-04),
+        (7.062e-04, 2.684e-04),
+        (-5.515e-04, -5.642e-04),
+        (-5.301e-04, 4.489e-04),
+        (1.749e-04, -2.087e-05),
+        (-9.424e-05, 1.264e-03),
+        (-1.610e-04, 1.928e-04),
+        (7.412e-05, -1.387e-04),
+        (-1.757e-04, -1.205e-04),
+        (-1.850e-05, 2.765e-05),
+        (-3.694e-05, 2.142e-04),
     ),
     source="measured on six NVIDIA H100 80GB HBM3 and six NVIDIA H200, driver 580, 2026-11-28",
 )

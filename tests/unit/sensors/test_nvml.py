@@ -49,6 +49,7 @@ def test_channels_are_numbered_as_cuda_numbers() -> None:
         ("gpu:1", UUIDS[0]),
     ]
     assert sensor.channels[0] == Channel(
+        is_read_at_end=True,
         name="gpu:0",
         domain=Domain.GPU,
         device=UUIDS[2],
