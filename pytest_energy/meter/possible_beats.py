@@ -17,8 +17,10 @@ from itertools import pairwise
 # A beat wanders from tick to tick by this share of its period, and the period by this one, at most.
 _WANDER_SHARE, _PERIOD_WANDER_SHARE = 1e-6, 1e-9
 
-# At first a time is known to so many of its standard uncertainties.
+# At first a time is known to so many of its standard uncertainties, and no better than to this share of the
+# period; and a period to this one.
 _FIRST_SPREADS = 4.0
+_FIRST_SHARE, _FIRST_PERIOD_SHARE = 0.05, 1e-4
 
 # Beats are trusted once so many looks have left some; more once none was left.
 _TRUSTED_LOOKS, _MOST_TRUSTED_LOOKS = 20, 40
@@ -59,7 +61,8 @@ class PossibleBeats:
     def begin(self, time_s: float, period_s: float, time_spread_s: float, period_spread_s: float) -> None:
         """Know nothing of looks, but when a tick comes and the next one, each to a standard uncertainty."""
         self._origin_s, self._period_s, self._look_count = time_s, period_s, 0
-        off_s, period_off_s = _FIRST_SPREADS * time_spread_s, _FIRST_SPREADS * period_spread_s
+        off_s = max(_FIRST_SPREADS * time_spread_s, _FIRST_SHARE * period_s)
+        period_off_s = max(_FIRST_SPREADS * period_spread_s, _FIRST_PERIOD_SHARE * period_s)
         self._vertices = [
             (-off_s, period_s - period_off_s),
             (off_s, period_s - period_off_s),

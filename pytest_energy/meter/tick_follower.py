@@ -392,7 +392,7 @@ class TickFollower:
         """Between which moments a tick surely came, if it is known when calls look at the counter."""
         if not read.is_of_end:
             return None
-        after_s = last.earliest_s(self._reader.mean_call_s)
+        after_s = last.earliest_s(self._reader.call_s)
         if not self._unchanged_count:  # that one is from before a sleep
             after_s = max(after_s, tick.time_s - math.sqrt(3) * tick.spread_s)
         return after_s, read.ended_s

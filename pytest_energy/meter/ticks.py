@@ -18,9 +18,6 @@ _CALL_GAIN = 0.05
 _LONGEST_CALLS = 4.0
 _LATE_GAIN = 0.1
 
-# A call that lasted longer than so many usual ones may have been held up on its way back.
-_LATEST_ANSWER_CALLS = 1.5
-
 # Processor time that is held against a read: a part of its call, and Python's own way there. NVML's calls
 # take all of theirs; counted so, a counter of 100 ms would be followed every second tick, and too few
 # readings then held the truth within their uncertainty (docs/decisions/0004-every-tick.md).
@@ -89,9 +86,9 @@ class Read:
     def earliest_s(self, usual_call_s: float) -> float:
         """When the counter was looked at at the earliest, by a call that gives what it has at its end.
 
-        One that took much longer than a usual one may have had its answer long before it returned.
+        One that took longer than a usual one may have had its answer long before it returned.
         """
-        return min(self.ended_s, self.started_s + _LATEST_ANSWER_CALLS * usual_call_s)
+        return min(self.ended_s, self.started_s + usual_call_s)
 
 
 def between(last: Read, read: Read, gap_s: float) -> SeenTick:
