@@ -140,14 +140,14 @@ class ReadsOfTheEnd(Reads):
 
 
 def test_ticks_are_known_better_than_calls_are_long_where_it_is_known_when_they_look() -> None:
-    """With calls of 3 to 4 ms of whose end the value is, a tick is known to 0.4 ms, and is there."""
+    """With calls of 3 to 4 ms of whose end the value is, a tick is known to 0.5 ms, and is there."""
     reads = ReadsOfTheEnd(0.1, tick_at=lambda number: 0.03 + 0.1000013 * number)
     reads.until(30.0)
     seen = reads.until(60.0)
     assert len(seen) > 100
-    assert all(tick.spread_s < 4e-4 for tick in seen)
+    assert all(tick.spread_s < 5e-4 for tick in seen)
     offs_s = [tick.time_s - reads.tick_at(round(tick.joules / 12.0)) for tick in seen]
-    assert max(map(abs, offs_s)) < 8e-4
+    assert max(map(abs, offs_s)) < 1e-3
 
 
 def test_a_fast_counter_is_not_followed_tick_by_tick() -> None:
