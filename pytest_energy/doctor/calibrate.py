@@ -34,7 +34,7 @@ _REST_TICKS = 40
 # else is.
 _SHORT_TICKS = (0.06, 0.12, 0.25, 0.5)
 _LONG_TICKS = (1.3, 2.4, 5.7)
-_LAG_COUNT, _SHORT_COUNT, _LONG_COUNT = 40, 84, 24
+_LAG_COUNT, _SHORT_COUNT, _LONG_COUNT = 40, 96, 24
 
 # How late a counter of quick ticks is takes longer bursts: of 6 to 50 ms.
 _LAG_LEAST_S = 0.1
@@ -70,7 +70,7 @@ def calibrate(
     source: str,
     runner: Runner | None = None,
 ) -> MeasuredResponse:
-    """Measure how the counter of *channel* responds: 1 to 2 minutes for one of 0.1 s.
+    """Measure how the counter of *channel* responds: 2 to 3 minutes for one of 0.1 s.
 
     Args:
         sensor: Nobody else may read it meanwhile.
@@ -148,7 +148,7 @@ def calibrate_models(
         model = sensor.models[channel.name]
         if first[model] != channel.name:
             continue
-        say(f"{channel.name}: {model}, driver {sensor.driver}: bursts of work for about 2 min")
+        say(f"{channel.name}: {model}, driver {sensor.driver}: bursts of work for 2 to 3 min")
         if sensor.state(channel.name).is_busy:
             say("  not measured: it is at work; stop what works there, and try again")
             continue

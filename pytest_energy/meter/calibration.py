@@ -22,10 +22,10 @@ else:
     np = LazyModule("numpy")
 
 HARMONICS = 10
-"""An H100 samples five times a tick, so its response has the fifth; more than eight fit noise."""
+"""An H100 samples five times a tick, so its response has the fifth and the tenth; more fit noise."""
 
 LEAST_BURSTS = 60
-"""Sixteen amplitudes of some percent, from bursts that are known to a few percent each."""
+"""Twenty amplitudes of some percent, from bursts that are known to a few percent each."""
 
 # To which a burst's joules are known beside their phase.
 _KNOWN_J, _KNOWN_SHARE = 0.4, 0.03
@@ -90,6 +90,10 @@ def calibrated(bursts: Sequence[Burst], *, tick_s: float, known: CounterResponse
     pairs = tuple(zip(waves[:HARMONICS].tolist(), waves[HARMONICS:].tolist(), strict=True))
     response = replace(known, tick_s=tick_s, waves=pairs)
     edge_s, edge_length_s = edge_of(*scatter(bursts, response))
+    # The bursts that the waves were fitted to scatter less beside them than others will: a fit of p values to
+    # n leaves (n - p) / n of the variance, and is itself as wrong as p / n of it.
+    values = 2 * HARMONICS
+    edge_s *= math.sqrt((len(short) + values) / (len(short) - values))
     return replace(response, edge_s=edge_s, edge_length_s=edge_length_s)
 
 

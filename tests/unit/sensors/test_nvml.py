@@ -41,6 +41,17 @@ def why_absent(nvml: FakeNvml, **environ: str) -> str:
     return caught.value.because
 
 
+def test_what_is_known_of_a_counter_goes_with_model_and_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """H100s under driver 580 were measured; under another one nothing is known of how they answer."""
+    for driver, is_known in (("580.159.04", True), ("535.1", False)):
+        nvml = FakeNvml(*gpus())
+        monkeypatch.setattr(nvml, "nvmlSystemGetDriverVersion", lambda driver=driver: driver)
+        channel = NvmlSensor(nvml=nvml, environ={}).channels[0]
+        assert bool(channel.response.waves) is is_known
+        assert (channel.followed_response is not None) is is_known
+        assert channel.is_read_at_end is is_known
+
+
 def test_channels_are_numbered_as_cuda_numbers() -> None:
     """`gpu:0` is the first of CUDA_VISIBLE_DEVICES, whatever its index in NVML; its device is its UUID."""
     sensor = opened(*gpus(), CUDA_VISIBLE_DEVICES="2,0")
@@ -49,7 +60,6 @@ def test_channels_are_numbered_as_cuda_numbers() -> None:
         ("gpu:1", UUIDS[0]),
     ]
     assert sensor.channels[0] == Channel(
-        is_read_at_end=True,
         name="gpu:0",
         domain=Domain.GPU,
         device=UUIDS[2],
