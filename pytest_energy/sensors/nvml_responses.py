@@ -94,7 +94,7 @@ def followed_response_of(model: str, driver: str) -> CounterResponse | None:
 def is_read_at_end(model: str, driver: str) -> bool:
     """Whether a read is known to give what the counter has at the read's end.
 
-    Of those whose response is known it is: on 26 runs of H100s and H200s a steady beat passed between the ends
-    of the reads around each of 100 ticks and more, and on none between their starts.
+    Of those whose response is known it is: on 26 runs of H100s and H200s a steady beat passed between the
+    ends of the reads around each of 100 ticks and more, and on none between their starts.
     """
     return response_of(model, driver) is not UNKNOWN
