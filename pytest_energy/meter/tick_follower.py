@@ -330,12 +330,15 @@ class TickFollower:
 
     def _is_look_due(self, now_s: float) -> bool:
         """Whether to look closely at the next tick: the beat is not known well enough, or for long."""
-        steady = self._steady
+        steady, reader = self._steady, self._reader
         known_s = steady.at(max(1, math.ceil((now_s - steady.time_s) / steady.period_s)))[1]
-        if self._is_doubted or self._reader.is_eager or self._is_left(now_s):
-            return self._is_doubted or known_s > _VAGUE_SHARE * steady.period_s
-        is_vague = known_s > _KNOWN_CALLS * max(self._reader.mean_call_s, 2 * LEAST_GAP_S)
-        return is_vague or self._believed_count >= self._reader.counter_count * _BELIEVED_TICKS
+        if self._is_doubted or known_s > _VAGUE_SHARE * steady.period_s:
+            return True
+        if self._is_left(now_s):
+            return False
+        is_long_ago = self._believed_count >= reader.counter_count * _BELIEVED_TICKS
+        is_vague = known_s > _KNOWN_CALLS * max(reader.mean_call_s, 2 * LEAST_GAP_S)
+        return is_long_ago or (is_vague and not reader.is_eager)
 
     def _is_left(self, now_s: float) -> bool:
         """Whether no read is wanted now."""
