@@ -10,6 +10,7 @@ Rule 4: a tick that was seen badly, because the reader was held up, changes litt
 Rule 5: ticks that nobody saw make the phase vaguer; a vague phase takes the next tick at its word.
 Rule 6: a tick that was expected when a hold-up ended may still be to come. A read right after it tells: seen
         at the next tick, it would be taken for that one, come early.
+Rule 7: around short work a counter that keeps to its beat is left alone: reads disturb what it counts.
 """
 
 import math
@@ -17,6 +18,7 @@ from dataclasses import replace
 
 from pytest_energy.meter.even_shares import EvenShares
 from pytest_energy.meter.steady_beat import SteadyBeat
+from pytest_energy.meter.tick_filter import NARROW, WIDEST_SHARE, TickFilter
 from pytest_energy.meter.ticks import LEAST_GAP_S, SILENT_S, Plan, Read, Reader, SeenTick, Why, between
 
 # A silent counter is looked at so often: it may come back.
@@ -49,18 +51,6 @@ _LOST_TICKS = 3
 # Reads are shifted by up to a reach around the expected tick (see `expect`), a little more to after it: a
 # tick before the first read costs one read, one after the second costs three; two is what a tick may cost.
 _EARLIER_SHARE = 0.35
-
-# Gains of the filter that follows phase and period (an alpha-beta filter that starts with a growing memory,
-# as in Brookner, "Tracking and Kalman Filtering Made Easy", 1998, section 1.2.10): low enough to average the
-# error of seeing, high enough to follow a period that changes by a few percent.
-_PHASE_GAIN = 0.2
-_PERIOD_GAIN = 0.02
-
-# How the distance between the expected tick and the reads around it learns: a tick outside them widens it, a
-# tick between them narrows it. They balance where about one tick in ten is missed.
-_WIDEN = 1.3
-_NARROW = 0.97
-_WIDEST_SHARE = 0.25
 
 # A counter keeps to its beat if its ticks come within this share of a period, and of a read, of when they are
 # expected (one standard deviation), of so many that were looked at closely. After some more it doesn't. What
@@ -102,63 +92,6 @@ _STEP_S = 6e-5
 
 # A tick that is believed is off by this many usual errors at most.
 _SURE_ERRORS = 4.0
-
-# Over each tick that nobody saw the phase becomes vaguer by this share of the period.
-_VAGUER_SHARE = 2e-3
-
-
-class TickFilter:
-    """Where the ticks of a counter are expected, from the last tick and the time between ticks."""
-
-    def __init__(self, time_s: float, period_s: float, reach_s: float, *, seen_count: int) -> None:
-        self.time_s, self.period_s = time_s, period_s
-        self.reach_s = reach_s  # distance from an expected tick to the reads around it
-        self._seen_count = seen_count  # ticks that these come from
-        self._vague_s = 0.0  # what is not known of the phase since ticks went by unseen
-
-    @property
-    def widened_reach_s(self) -> float:
-        """The reach while the phase is vague."""
-        return min(math.hypot(self.reach_s, self._vague_s), self._widest_s)
-
-    @property
-    def _widest_s(self) -> float:
-        return max(_WIDEST_SHARE * self.period_s, LEAST_GAP_S)
-
-    def move_to(self, time_s: float, period_s: float) -> None:
-        """Know from elsewhere when the last tick came."""
-        self.time_s, self.period_s, self._vague_s = time_s, period_s, 0.0
-
-    def pass_over(self, count: int) -> None:
-        """Know that nobody saw so many ticks."""
-        self._vague_s += count * _VAGUER_SHARE * self.period_s
-
-    def lose(self) -> None:
-        """Know nothing of the phase any more."""
-        self._vague_s = self.period_s / 2
-
-    def learn_reach(self, share: float, *, is_met: bool, least_s: float) -> None:
-        """Know whether a tick was met between its two reads, and how much that says."""
-        if is_met:
-            share = math.ceil(share)  # a tick that was met was met, however long the calls took
-        reach_s = max(self.reach_s * (_NARROW if is_met else _WIDEN) ** share, least_s)
-        self.reach_s = min(reach_s, self._widest_s)
-
-    def take(self, tick: SeenTick, *, usual_spread_s: float, period_share: float) -> None:
-        """Learn from a tick, the less the worse it was seen; and that much of it for the period."""
-        periods = max(1, round((tick.time_s - self.time_s) / self.period_s))
-        predicted_s = self.time_s + periods * self.period_s
-        limit_s = _WIDEST_SHARE * self.period_s
-        error_s = min(limit_s, max(-limit_s, tick.time_s - predicted_s))
-        self._seen_count += 1
-        n = self._seen_count
-        weight = min(1.0, (usual_spread_s / tick.spread_s) ** 2)
-        vague = self._vague_s**2 / (self._vague_s**2 + tick.spread_s**2)
-        phase_gain = max(vague, weight * max(_PHASE_GAIN, 2 * (2 * n - 1) / (n * (n + 1))))
-        period_gain = (1 - vague) * period_share * weight * max(_PERIOD_GAIN, 6 / (n * (n + 1)))
-        self.time_s = predicted_s + phase_gain * error_s
-        self.period_s += period_gain * error_s / periods
-        self._vague_s *= math.sqrt(1 - vague)
 
 
 class TickFollower:
@@ -251,7 +184,7 @@ class TickFollower:
         if read.joules == last.joules or (self._believed_count and is_first):
             # The first read after ticks that were passed over has another value in any case.
             self._unchanged_count += 1
-            if now_s - self._next_s > _WIDEST_SHARE * self.beat.period_s:
+            if now_s - self._next_s > WIDEST_SHARE * self.beat.period_s:
                 return None, self._look_again(now_s)
             return None, Plan(now_s + max(0.0, LEAST_GAP_S - read.call_s), Why.CLOSE)
         if self._is_held_up(last, read):
@@ -371,7 +304,7 @@ class TickFollower:
         tick_s, spread_s = steady.at(ahead)
         if self._is_doubted:
             spread_s = max(spread_s, _VAGUE_SHARE * steady.period_s)
-        lead_s += min(_CLOSE_ERRORS * spread_s, _WIDEST_SHARE * steady.period_s)
+        lead_s += min(_CLOSE_ERRORS * spread_s, WIDEST_SHARE * steady.period_s)
         if reader.is_of_end:
             # One that ends where the tick is expected tells most: whole calls before it, and a little more or
             # less, as else each look would say the same.
@@ -403,7 +336,7 @@ class TickFollower:
     def _judge(self, read: Read) -> None:
         """Know how much this read says of where the tick was."""
         reader = self._reader
-        reader.learn_late(_WIDEST_SHARE * self.beat.period_s)
+        reader.learn_late(WIDEST_SHARE * self.beat.period_s)
         if reader.late_s > _PROMPT_S + self._reach_s / 4:
             self._telling_share = 0.0
         elif read.call_s > max(_LONG_CALL * reader.call_s, reader.mean_call_s):
@@ -431,8 +364,8 @@ class TickFollower:
         tick = replace(tick, time_s=tick.time_s - self._put_off_s / 2)
         is_long = read.call_s > self._reader.call_s + _WAITED_S
         longer_s = self._put_off_s + _PUT_OFF_SHARE * self.beat.period_s
-        most_s = _WIDEST_SHARE * self.beat.period_s
-        self._put_off_s = min(longer_s, most_s) if is_long else _NARROW * self._put_off_s
+        most_s = WIDEST_SHARE * self.beat.period_s
+        self._put_off_s = min(longer_s, most_s) if is_long else NARROW * self._put_off_s
         return tick
 
     def _learn(self, tick: SeenTick) -> None:
@@ -480,7 +413,7 @@ class TickFollower:
             due_s = max(now_s, self._next_s + self._reach_s + put_off_s - call_s)
         elif late_s < SILENT_S:
             # The tick is late. Look again soon, then less and less often, but more often than it ticks.
-            gap_s = max(self._reach_s - call_s, min(0.1 * late_s, _WIDEST_SHARE * self.beat.period_s))
+            gap_s = max(self._reach_s - call_s, min(0.1 * late_s, WIDEST_SHARE * self.beat.period_s))
             due_s = now_s + max(gap_s, 0.5 * LEAST_GAP_S)
         else:
             due_s = now_s + _SILENT_GAP_S

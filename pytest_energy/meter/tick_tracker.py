@@ -12,7 +12,8 @@ Rule 3: nothing is assumed of the period but that it lies between a millisecond 
 import math
 from dataclasses import replace
 
-from pytest_energy.meter.tick_follower import TickFilter, TickFollower
+from pytest_energy.meter.tick_filter import TickFilter
+from pytest_energy.meter.tick_follower import TickFollower
 from pytest_energy.meter.ticks import LEAST_GAP_S, SILENT_S, Plan, Read, Reader, SeenTick, Why, between
 
 # Reads while the period is unknown: as far apart as 1 % of the time since the last tick, so that the first
