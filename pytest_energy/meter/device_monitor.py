@@ -1,7 +1,7 @@
 """Monitors devices while a window measures them: before it, after it, and at times in between.
 
-Rule 1: nothing is asked between a window's edges but by the sampler, between ticks; and before the start and
-        after the stop only where the joules are counted already or not yet.
+Rule 1: nothing is asked between a window's edges but by the sampler, between ticks, and after half a second;
+        and before the start and after the stop only where the joules are counted already or not yet.
 Rule 2: a sensor that doesn't report a value is no reason for anything.
 """
 
@@ -17,7 +17,8 @@ from pytest_energy.usage import DeviceUse
 
 # On average. Often enough to see twice what slows a window of half a second down, and to have 20 powers of
 # one of 5 s. Each time it costs two calls, and NVML's longest take 3 ms. Looks come at random times: at fixed
-# ones they would always see the same part of a load that comes in waves.
+# ones they would always see the same part of a load that comes in waves. While a counter is left alone, half
+# a second at most, there are none.
 DEVICE_LOOK_S = 0.25
 
 
