@@ -110,11 +110,10 @@ def _waves(bursts: Sequence[Burst], tick_s: float) -> "NDArray[np.float64]":
     for _ in range(_TURNS):
         powers_w = _group_means(counted_j, groups) / _group_means(seen_s, groups)
         columns = np.hstack([change, longer_s]) * (powers_w * weights)[:, None]
-        ridge = math.sqrt(_RIDGE * np.mean((powers_w * weights) ** 2)) * np.eye(columns.shape[1])
+        ridge = np.eye(2 * HARMONICS, columns.shape[1])
+        ridge *= math.sqrt(_RIDGE * np.mean((powers_w * weights) ** 2))
         rest = (counted_j - powers_w * lengths_s) * weights
-        found, *_ = np.linalg.lstsq(
-            np.vstack([columns, ridge[: 2 * HARMONICS]]), np.append(rest, np.zeros(2 * HARMONICS))
-        )
+        found, *_ = np.linalg.lstsq(np.vstack([columns, ridge]), np.append(rest, np.zeros(2 * HARMONICS)))
         waves = found[: 2 * HARMONICS]
         seen_s = lengths_s + change @ waves
     return waves

@@ -66,7 +66,15 @@ Simulated samples each quarter of a tick, at moments that vary, scatter by 13 % 
 (docs/results/meter-simulated.md). And there are counters that see a quarter of each tick (arXiv 2312.02741):
 work that is shorter than the rest may go unseen."""
 
+# Models, the start of the driver's version, and the responses left alone and with each tick read.
 _KNOWN = ((re.compile(r"NVIDIA (H100 80GB HBM3|H200)"), "580.", _HOPPER, _HOPPER_FOLLOWED),)
+
+
+def _responses_of(model: str, driver: str) -> tuple[CounterResponse, CounterResponse | None]:
+    for pattern, driver_start, response, followed in _KNOWN:
+        if pattern.fullmatch(model) and driver.startswith(driver_start):
+            return response, followed
+    return UNKNOWN, None
 
 
 def response_of(model: str, driver: str) -> CounterResponse:
@@ -77,18 +85,12 @@ def response_of(model: str, driver: str) -> CounterResponse:
     >>> response_of("NVIDIA H100 80GB HBM3", "535.1").waves
     ()
     """
-    for pattern, driver_start, response, _ in _KNOWN:
-        if pattern.fullmatch(model) and driver.startswith(driver_start):
-            return response
-    return UNKNOWN
+    return _responses_of(model, driver)[0]
 
 
 def followed_response_of(model: str, driver: str) -> CounterResponse | None:
     """The same while each tick of the counter is read; `None` if that isn't known."""
-    for pattern, driver_start, _, response in _KNOWN:
-        if pattern.fullmatch(model) and driver.startswith(driver_start):
-            return response
-    return None
+    return _responses_of(model, driver)[1]
 
 
 def is_read_at_end(model: str, driver: str) -> bool:
