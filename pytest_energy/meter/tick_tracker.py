@@ -43,7 +43,7 @@ class _Search:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._ticks: list[SeenTick] = []
-        self._worst_gap_s = 0.0  # between late reads since the last tick
+        self._worst_gap_s = 0.0  # between late reads since before the last tick
         self._unchanged_count = self._moved_count = 0
         self._since_s: float | None = None  # when its reads began to follow one another
         self._now_s = 0.0  # end of the last read
@@ -63,15 +63,16 @@ class _Search:
             if gap_s > _LATE * planned_s:  # other counters were searched first
                 return None, self.plan(read.ended_s, read.ended_s)
         has_moved = read.joules != last.joules
-        if gap_s > _LATE * planned_s:
-            self._worst_gap_s = max(self._worst_gap_s, gap_s)
-        else:
+        late_gap_s = gap_s if gap_s > _LATE * planned_s else 0.0
+        self._worst_gap_s = max(self._worst_gap_s, late_gap_s)
+        if not late_gap_s:
             self._moved_count += has_moved
             self._unchanged_count += not has_moved
         if not has_moved:
             return None, self.plan(read.ended_s, last_tick_s)
         tick = between(last, read, gap_s).later_than(last_tick_s)
         self._keep(tick)
+        self._worst_gap_s = late_gap_s  # it may have ticked again there
         return tick, self.plan(read.ended_s, tick.time_s)
 
     def plan(self, now_s: float, last_tick_s: float) -> Plan:
@@ -84,7 +85,6 @@ class _Search:
         if is_slower_than_reads and self._worst_gap_s > hiding_s:
             self._ticks.clear()  # another tick may have hidden in that gap
             self._since_s = self._now_s
-        self._worst_gap_s = 0.0
         self._ticks.append(tick)
 
     def filter_if_known(self) -> TickFilter | None:
@@ -153,6 +153,9 @@ class TickTracker:
         tick, self.plan = state.see(last, read, self.plan, self._last_tick_s)
         if tick is not None:
             self._last_tick_s = tick.time_s
+            if self._follower is not None and self._follower.is_wrong:
+                self._follower, self._search = None, _Search(self._reader)
+                self.plan = self._search.plan(ended_s, tick.time_s)
             self._follow_if_known(ended_s)
         return tick
 
