@@ -20,8 +20,10 @@ from pytest_energy.sensors.protocol import Sensor
 LOADED = "gpu:0"
 
 # One gap in three is long, or more of them in a short series: enough of them for quiet power, few enough for
-# the time a run may take.
+# the time a run may take. It is longer by a whole tick: the meter spreads the phases of the tick at which
+# windows begin evenly, and a counter that samples counts a short burst as half of it at some of them.
 _LONG_GAP_EVERY, _LEAST_LONG_GAPS = 3, 4
+_LONG_GAP_TICKS = 1
 
 # Ticks of rest at both ends of a series. The counters are read all the time there, so that the truth knows
 # their beat, however rarely the meter under test reads them.
@@ -186,7 +188,7 @@ def measure(rig: Rig, nominal_s: float, piece_count: int, count: int) -> Series:
     for number in range(count):
         is_long = _is_gap_long(number, count)
         if is_long:
-            rig.clock.sleep_s(tick_s * (0.1 + rig.rng.random()))
+            rig.clock.sleep_s(_LONG_GAP_TICKS * tick_s)
         windows.append(_window(rig, nominal_s, piece_count, is_back_to_back=not is_long))
     stop_s = rig.clock.now_s()
     rig.rest()

@@ -3,6 +3,7 @@
 Each limit is a constant with its meaning beside it. Nothing else in this folder knows a limit.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -116,14 +117,15 @@ def _accuracy(nominal_s: float, length: Length | None) -> Iterator[Row]:
         yield _untold(f"{name}: mean", mean_demand, note)
         yield _untold(f"{name}: CV", variation_demand, note)
         return
-    error, unsure = ours.mean_error_share * _PERCENT, length.truth.uncertainty_share * _PERCENT
+    error = ours.mean_error_share * _PERCENT
+    unsure = math.hypot(length.truth.uncertainty_share, ours.mean_error_spread_share) * _PERCENT
     is_told = unsure <= mean_limit
     yield Row(
         what=f"{name}: mean",
         demand=mean_demand,
-        found=f"{error:+.3g} % (truth +- {unsure:.2g} %)",
+        found=f"{error:+.3g} +- {unsure:.2g} %",
         outcome=_at_most(abs(error), mean_limit) if is_told else Outcome.UNDECIDED,
-        note="" if is_told else "the truth is known less well than that",
+        note="" if is_told else "the truth, or the mean of so few bursts, is known less well than that",
     )
     variation = ours.variation_share
     yield Row(

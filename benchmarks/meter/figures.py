@@ -38,6 +38,11 @@ class Score:
     rmse_share: float
     zero_count: int
 
+    @property
+    def mean_error_spread_share(self) -> float:
+        """Standard error of the mean error, from how far the readings differ."""
+        return (self.variation_share or 0.0) / math.sqrt(self.count)
+
 
 def score(readings_j: Sequence[float], truth_j: float) -> Score | None:
     """Errors of *readings_j*; `None` with fewer than two, which have no spread."""

@@ -82,9 +82,9 @@ def measure_on(
     pieces_in_one_s = _warm_up(rig)
     counts = {nominal_s: calibrate(rig, nominal_s, pieces_in_one_s) for nominal_s in NOMINALS_S}
     sampler_s = _QUICK_SAMPLER_S if choices.is_quick else _SAMPLER_S
-    rig.rest()
-    found.samplers["idle"] = sampler_cost(rig, sampler_s, cpu_s=cpu_s)
     found.samplers["busy"] = sampler_cost(rig, sampler_s, pieces_in_one_s=pieces_in_one_s, cpu_s=cpu_s)
+    rig.rest()
+    found.samplers["idle"] = sampler_cost(rig, sampler_s, cpu_s=cpu_s)  # and the device cools down
     planned = _plan(rig, choices, begun_s)
     found.notes += _notes_on(planned, choices)
     say(f"{rig.clock.now_s() - begun_s:.0f} s gone, bursts take about {planned.duration_s:.0f} s")

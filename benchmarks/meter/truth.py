@@ -14,8 +14,8 @@ Rule 1: quiet power comes from whole quiet ticks of the same series, in the gaps
 Rule 2: when a tick happened is seen only as lying between two reads. The ticks keep to a beat, which all of
         the series' ticks together tell far better than two reads tell one: a tick happened at its beat. Where
         they keep none, those ticks that were seen well are taken at the times they were seen.
-Rule 3: the uncertainty of quiet power is how far the gaps differ, divided by the root of their number. Drift
-        from one end of the series to the other is in it.
+Rule 3: quiet power drifts, as a device that has worked cools for a minute: it is a straight line of time. Its
+        uncertainty is how far the gaps are from that line, divided by the root of their number.
 Rule 4: what can't be told is `NotMeasurable`, never 0.
 """
 
@@ -26,13 +26,15 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean, linear_regression, median
 
+import numpy as np
+
 from pytest_energy.errors import NotMeasurable
 
 Stretch = tuple[float, float]
 """From when to when, in seconds."""
 
-# Fewer gaps tell nothing of how far they differ.
-_LEAST_GAPS = 3
+# Fewer gaps tell nothing of how far they are from a line, which takes two.
+_LEAST_GAPS, _LINE_FREEDOM = 3, 2
 
 # Ticks after a burst before the gap is surely quiet: the first may lack the burst's end.
 _TICKS_TO_QUIET = 1
@@ -208,14 +210,22 @@ class Quiet:
     Attributes:
         power_w: Mean over the whole quiet ticks.
         uncertainty_w: Its standard uncertainty.
+        slope_w: What it grows by in a second.
+        middle_s: When it is the mean.
         duration_s: Of those ticks together.
         gap_count: Gaps that held some.
     """
 
     power_w: float
     uncertainty_w: float
+    slope_w: float
+    middle_s: float
     duration_s: float
     gap_count: int
+
+    def at(self, time_s: float) -> float:
+        """Watts at one moment of the series."""
+        return self.power_w + self.slope_w * (time_s - self.middle_s)
 
 
 def quiet_power(ticks: Ticks, gaps: Iterable[Stretch]) -> Quiet:
@@ -228,7 +238,7 @@ def quiet_power(ticks: Ticks, gaps: Iterable[Stretch]) -> Quiet:
     Raises:
         NotMeasurable: Too few gaps hold a whole quiet tick.
     """
-    parts: list[Tick] = []  # first and last tick of each gap's quiet part, one after the other
+    parts: list[tuple[Tick, Tick]] = []  # first and last tick of each gap's quiet part
     for from_s, until_s in gaps:
         inside = [
             tick
@@ -236,22 +246,27 @@ def quiet_power(ticks: Ticks, gaps: Iterable[Stretch]) -> Quiet:
             if tick.time_s - 3 * tick.spread_s >= from_s and tick.time_s + 3 * tick.spread_s <= until_s
         ][_TICKS_TO_QUIET:]
         if len(inside) >= 2:
-            parts += [inside[0], inside[-1]]
-    lengths_s = [last.time_s - first.time_s for first, last in zip(parts[::2], parts[1::2], strict=True)]
-    joules = [last.joules - first.joules for first, last in zip(parts[::2], parts[1::2], strict=True)]
-    count = len(joules)
+            parts.append((inside[0], inside[-1]))
+    count = len(parts)
     if count < _LEAST_GAPS:
         raise NotMeasurable(f"{count} gap(s) hold a whole quiet tick; quiet power takes {_LEAST_GAPS}")
-    duration_s = math.fsum(lengths_s)
-    power_w = math.fsum(joules) / duration_s
-    squares = math.fsum((j - power_w * s) ** 2 for j, s in zip(joules, lengths_s, strict=True))
-    spread_w = math.sqrt(squares * count / (count - 1)) / duration_s
+    lengths_s = np.array([last.time_s - first.time_s for first, last in parts])
+    joules = np.array([last.joules - first.joules for first, last in parts])
+    middles_s = np.array([(first.time_s + last.time_s) / 2 for first, last in parts])
+    duration_s = float(lengths_s.sum())
+    middle_s = float(np.average(middles_s, weights=lengths_s))
+    away_s = middles_s - middle_s
+    slope_w, power_w = map(float, np.polyfit(away_s, joules / lengths_s, 1, w=np.sqrt(lengths_s)))
+    off_j = joules - (power_w + slope_w * away_s) * lengths_s
+    spread_w = math.sqrt((off_j @ off_j) * count / (count - _LINE_FREEDOM)) / duration_s
     # The period, which all lengths share, is known from the ticks at both ends of the series.
     length_s = ticks.ticks[-1].time_s - ticks.ticks[0].time_s
     of_period_w = power_w * math.hypot(ticks.ticks[0].spread_s, ticks.ticks[-1].spread_s) / length_s
     return Quiet(
         power_w=power_w,
         uncertainty_w=math.hypot(spread_w, of_period_w),
+        slope_w=slope_w,
+        middle_s=middle_s,
         duration_s=duration_s,
         gap_count=count,
     )
@@ -296,8 +311,12 @@ def series_truth(ticks: Ticks, stretches: Sequence[Stretch], quiet: Quiet) -> Tr
     first, last = before[-1], after[0]
     busy_s = math.fsum(stop_s - start_s for start_s, stop_s in stretches)
     quiet_s = last.time_s - first.time_s - busy_s
+    # The middle of what is quiet: that of all, less what is busy.
+    moment_s = (last.time_s**2 - first.time_s**2) / 2
+    moment_s -= math.fsum((stop_s**2 - start_s**2) / 2 for start_s, stop_s in stretches)
+    quiet_j = quiet.at(moment_s / quiet_s) * quiet_s
     count = len(stretches)
-    energy_j = (last.joules - first.joules - quiet.power_w * quiet_s) / count
+    energy_j = (last.joules - first.joules - quiet_j) / count
     if not energy_j > 0:
         raise NotMeasurable(f"the bursts used {energy_j} J each: nothing was at work, or not on this device")
     edges_j = quiet.power_w * math.hypot(first.spread_s, last.spread_s)

@@ -25,7 +25,7 @@ _CALL_CPU_SHARE = 0.35
 _STEP_CPU_S = 6e-5
 # Where two reads for each tick would cost more of a core than this, only each n-th tick is followed.
 _CPU_SHARE = 0.04
-_BELIEVED_CPU_SHARE = 0.014
+_BELIEVED_CPU_SHARE = 0.012
 _FOLLOW_GAP_S = 0.02
 
 

@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -41,9 +42,17 @@ from benchmarks.meter.demands import (
     Row,
     rows,
 )
-from benchmarks.meter.figures import IdleJoules, Length, Score, Waits, figures, peer_scores, score
+from benchmarks.meter.figures import (
+    IdleJoules,
+    Length,
+    Score,
+    Waits,
+    figures,
+    peer_scores,
+    score,
+)
 from benchmarks.meter.peers import open_peers
-from benchmarks.meter.plan import FULL_COUNT, plan
+from benchmarks.meter.plan import FULL_COUNT, MANY_COUNTS, plan
 from benchmarks.meter.procedure import Choices, Found, measure_on, to_run
 from benchmarks.meter.result import Run, reads_json, to_json, to_markdown
 from benchmarks.meter.truth import (
@@ -63,6 +72,14 @@ from tests.fakes.hand_clock import HandClock
 from tests.fakes.meter import Bench, StillSystem, VirtualClock
 
 QUIET_W, BURST_W = 120.0, 720.0
+
+QUIET: dict[str, Any] = {
+    "uncertainty_w": 0.1,
+    "slope_w": 0.0,
+    "middle_s": 9.0,
+    "duration_s": 5.0,
+    "gap_count": 9,
+}
 
 
 # A series as bare reads
@@ -132,15 +149,29 @@ class TestTruth:
         assert abs(truth.energy_j - BURST_W * 0.01) <= 3 * truth.uncertainty_j
         assert truth.uncertainty_share < 0.02
 
-    def test_drift_is_in_its_uncertainty(self) -> None:
-        """Quiet power that rises over the series makes the truth less certain."""
+    def test_a_drift_of_quiet_power_is_followed(self) -> None:
+        """Quiet power that rises evenly over the series leaves the truth as it is."""
         stretches = bursts(24, 0.01)
         until_s = stretches[-1][1] + 1.0
         steady, _ = truth_of(reads_of(stretches, until_s=until_s), stretches)
-        drifting, _ = truth_of(
+        drifting, quiet = truth_of(
             reads_of(stretches, until_s=until_s, quiet_w=lambda time_s: QUIET_W + 0.3 * time_s), stretches
         )
-        assert drifting.uncertainty_j > 3 * steady.uncertainty_j
+        assert quiet.slope_w == pytest.approx(0.6, rel=0.01)  # of a mean that rises by half of it
+        added_w = 0.6 * fmean(start_s for start_s, _ in stretches)
+        assert drifting.energy_j == pytest.approx(steady.energy_j + 0.01 * added_w, rel=2e-3)
+        assert drifting.uncertainty_j < 1.5 * steady.uncertainty_j
+
+    def test_quiet_power_off_its_line_is_in_its_uncertainty(self) -> None:
+        """Quiet power that falls ever more slowly, as a device that cools, makes the truth less certain."""
+        stretches = bursts(24, 0.01)
+        until_s = stretches[-1][1] + 1.0
+        steady, _ = truth_of(reads_of(stretches, until_s=until_s), stretches)
+        cooling, _ = truth_of(
+            reads_of(stretches, until_s=until_s, quiet_w=lambda time_s: QUIET_W + 40.0 / (1.0 + time_s)),
+            stretches,
+        )
+        assert cooling.uncertainty_j > 3 * steady.uncertainty_j
 
     def test_stretches_may_hold_something_quiet(self) -> None:
         """A stretch around each burst has the burst's joules and quiet power for the rest of it."""
@@ -173,7 +204,7 @@ class TestTruth:
         stretches = bursts(12, 0.05)
         reads = reads_of(stretches, until_s=stretches[-1][1] + 1.0)
         ticks = ticks_of(changes_in([read for read in reads if read.ended_s < stretches[-1][1] + 0.05]))
-        quiet = Quiet(power_w=QUIET_W, uncertainty_w=0.1, duration_s=5.0, gap_count=9)
+        quiet = Quiet(power_w=QUIET_W, **QUIET)
         with pytest.raises(NotMeasurable, match="before the first burst to after the last"):
             series_truth(ticks, stretches, quiet)
 
@@ -181,7 +212,7 @@ class TestTruth:
         """Bursts on another device have no joules here, which is said and not shown as a number."""
         stretches = bursts(12, 0.05)
         reads = reads_of((), until_s=stretches[-1][1] + 1.0)
-        quiet = Quiet(power_w=2 * QUIET_W, uncertainty_w=0.1, duration_s=5.0, gap_count=9)
+        quiet = Quiet(power_w=2 * QUIET_W, **QUIET)
         with pytest.raises(NotMeasurable, match="nothing was at work"):
             series_truth(ticks_of(changes_in(reads)), stretches, quiet)
 
@@ -539,11 +570,11 @@ class TestPlan:
         assert set(found.ours) == set(found.peers) == set(NOMINALS_S)
 
     def test_uses_the_time(self) -> None:
-        """With all the time in the world every length has its full number; with little, the longest fewer."""
-        assert set(plan(1e4, 0.1, has_peers=True).ours.values()) == {FULL_COUNT}
+        """With all the time in the world the shortest have many; with little, the longest fewer."""
+        assert plan(1e4, 0.1, has_peers=True).ours == dict.fromkeys(NOMINALS_S, FULL_COUNT) | MANY_COUNTS
         scarce = plan(100.0, 0.1, has_peers=True)
         assert scarce.ours[1.0] == 12
-        assert scarce.ours[0.5] == FULL_COUNT
+        assert scarce.ours[0.5] == scarce.ours[0.01] == FULL_COUNT
         assert scarce.peers[0.05] < plan(1e4, 0.1, has_peers=True).peers[0.05]
 
     def test_something_is_always_measured(self) -> None:
@@ -572,7 +603,7 @@ def length(nominal_s: float, **changed: Any) -> Length:
     fields: dict[str, Any] = {
         "nominal_s": nominal_s,
         "off_beat_share": 0.02,
-        "quiet": Quiet(power_w=120.0, uncertainty_w=0.1, duration_s=4.0, gap_count=9),
+        "quiet": Quiet(power_w=120.0, **QUIET),
         "truth": truth,
         "ours": good,
         "stated_share": 0.004,
@@ -614,7 +645,7 @@ class TestDemands:
         """A value just below its limit meets it, one just above doesn't, on either side of the truth."""
         factor = 1.01 if is_over else 0.99
         made = Score(
-            count=24,
+            count=200,
             mean_error_share=-factor * MEAN_ERROR_PERCENT[nominal_s] / 100,
             variation_share=factor * VARIATION_PERCENT[nominal_s] / 100,
             rmse_share=0.01,
@@ -626,11 +657,14 @@ class TestDemands:
         assert found[f"bursts of {nominal_s * 1e3:g} ms: CV"].outcome is expected
 
     def test_a_truth_that_is_not_known_well_enough_tells_nothing(self) -> None:
-        """A mean can't be held to 1 % of a truth that is known to 2 %."""
+        """A mean can't be held to 1 % of a truth that is known to 2 %, nor be told from so few bursts."""
         unsure = Truth(energy_j=40.0, uncertainty_j=0.8, duration_s=0.05, count=24)
         row = rows_of([length(0.05, truth=unsure)])["bursts of 50 ms: mean"]
         assert row.outcome is Outcome.UNDECIDED
         assert "less well" in row.note
+        few = Score(count=9, mean_error_share=0.0, variation_share=0.08, rmse_share=0.08, zero_count=0)
+        row = rows_of([length(0.01, ours=few)])["bursts of 10 ms: mean"]
+        assert (row.outcome, row.found) == (Outcome.UNDECIDED, "+0 +- 2.7 %")
 
     def test_what_was_not_measured_is_not_met(self) -> None:
         """A missing length, a missing tool and a series of void windows are not decided, with the reason."""

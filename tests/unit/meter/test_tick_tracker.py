@@ -144,7 +144,7 @@ def test_ticks_are_known_better_than_calls_are_long_where_it_is_known_when_they_
     reads = ReadsOfTheEnd(0.1, tick_at=lambda number: 0.03 + 0.1000013 * number)
     reads.until(30.0)
     seen = reads.until(60.0)
-    assert len(seen) > 100
+    assert len(seen) > 80  # of 300, as each read costs a part of a core
     assert all(tick.spread_s < 5e-4 for tick in seen)
     offs_s = [tick.time_s - reads.tick_at(round(tick.joules / 12.0)) for tick in seen]
     assert max(map(abs, offs_s)) < 1e-3
