@@ -66,6 +66,31 @@ class _Zone:
     sum_uj: int = 0
     is_read: bool = False
 
+    def joules_at(self, raw_uj: int, time_s: float) -> float:
+        """Joules since the sensor was opened, by what the counter showed then.
+
+        Raises:
+            SensorError: It may have wrapped unseen, or was set.
+        """
+        before_uj, elapsed_s, is_first = self.raw_uj, time_s - self.at_s, not self.is_read
+        self.raw_uj, self.at_s, self.is_read = raw_uj, time_s, True
+        step_uj, most_uj = (raw_uj - before_uj) % self.range_uj, _MOST_POWER_UW * (elapsed_s + _SLACK_S)
+        if most_uj >= self.range_uj:
+            if is_first:
+                return 0.0  # a long time since it was opened, but nobody has joules from before
+            raise SensorError(
+                f"{self.channel.name}: {self.counter} wasn't read for {elapsed_s:.1f} s, so it may have "
+                "wrapped unseen: this process was held up"
+            )
+        if step_uj > most_uj:
+            raise SensorError(
+                f"{self.channel.name}: {self.counter} changed from {before_uj} to {raw_uj} uJ in "
+                f"{elapsed_s:.3f} s, which is neither use nor a wrap: the machine slept or the driver was "
+                "reloaded"
+            )
+        self.sum_uj += step_uj
+        return self.sum_uj * JOULES_PER_MICROJOULE
+
 
 class _Powercap:
     """The kernel's tree of zones, and how its files are read."""
@@ -254,39 +279,26 @@ class RaplSensor:
         return self.read_together_j((channel,))[0]
 
     def read_together_j(self, channels: Sequence[str]) -> list[float]:
-        """The same of several channels."""
+        """The same of several channels: their files one right after another, and then what they mean."""
         # Two threads may read; without the lock an older value could look like a counter that fell.
         with self._lock:
-            return [self._read_zone_j(channel) for channel in channels]
+            counts_uj = self._counts_uj(channels)
+            now_s = self._now_s()
+            return [zone.joules_at(raw_uj, now_s) for zone, raw_uj in counts_uj]
 
-    def _read_zone_j(self, channel: str) -> float:
-        zone = self._zones.get(channel)
-        if zone is None:
-            raise SensorError(f"{channel}: RAPL reads {', '.join(self._zones)}, not this channel")
-        try:
-            raw_uj = int(text := zone.read())
-        except OSError as error:
-            raise SensorError(f"{channel}: {_why_unread(zone.counter, error)}") from error
-        except ValueError as error:
-            raise SensorError(f"{channel}: {_why_no_count(zone.counter, text)}") from error
-        now_s = self._now_s()
-        before_uj, elapsed_s, is_first = zone.raw_uj, now_s - zone.at_s, not zone.is_read
-        zone.raw_uj, zone.at_s, zone.is_read = raw_uj, now_s, True
-        step_uj, most_uj = (raw_uj - before_uj) % zone.range_uj, _MOST_POWER_UW * (elapsed_s + _SLACK_S)
-        if most_uj >= zone.range_uj:
-            if is_first:
-                return 0.0  # a long time since it was opened, but nobody has joules from before
-            raise SensorError(
-                f"{channel}: {zone.counter} wasn't read for {elapsed_s:.1f} s, so it may have wrapped "
-                "unseen: this process was held up"
-            )
-        if step_uj > most_uj:
-            raise SensorError(
-                f"{channel}: {zone.counter} changed from {before_uj} to {raw_uj} uJ in {elapsed_s:.3f} "
-                "s, which is neither use nor a wrap: the machine slept or the driver was reloaded"
-            )
-        zone.sum_uj += step_uj
-        return zone.sum_uj * JOULES_PER_MICROJOULE
+    def _counts_uj(self, channels: Sequence[str]) -> list[tuple[_Zone, int]]:
+        counts_uj = []
+        for channel in channels:
+            zone = self._zones.get(channel)
+            if zone is None:
+                raise SensorError(f"{channel}: RAPL reads {', '.join(self._zones)}, not this channel")
+            try:
+                counts_uj.append((zone, int(text := zone.read())))
+            except OSError as error:
+                raise SensorError(f"{channel}: {_why_unread(zone.counter, error)}") from error
+            except ValueError as error:
+                raise SensorError(f"{channel}: {_why_no_count(zone.counter, text)}") from error
+        return counts_uj
 
     def usage(self) -> Usage:
         return UNKNOWN_USAGE
