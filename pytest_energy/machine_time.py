@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 
 class MachineTime:
@@ -55,8 +56,7 @@ def _boot_clock() -> Callable[[], float] | None:
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     if clock is None:
         return None
-    clock_gettime = time.clock_gettime
-    return lambda: clock_gettime(clock)
+    return partial(time.clock_gettime, clock)
 
 
 MACHINE_TIME = MachineTime()

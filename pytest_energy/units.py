@@ -57,7 +57,11 @@ def prefix_of(value: float) -> tuple[float, str]:
     """
     if value == 0 or not math.isfinite(value):
         return 1.0, ""
-    return next((p for p in _PREFIXES if abs(value) >= p[0]), _PREFIXES[-1])
+    size = abs(value)
+    for prefix in _PREFIXES:
+        if size >= prefix[0]:
+            return prefix
+    return _PREFIXES[-1]
 
 
 def with_uncertainty_text(value: float, uncertainty: float, unit: str) -> str:

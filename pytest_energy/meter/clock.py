@@ -1,8 +1,7 @@
 """Clocks of the meter; tests use their own."""
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Protocol, TypeGuard, runtime_checkable
+from typing import NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from pytest_energy.machine_time import MachineTime
 
@@ -66,8 +65,7 @@ class SystemClock(MachineTime):
     """The clock of this machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeMark:
+class TimeMark(NamedTuple):
     """A moment on both clocks: the clock before and after a read of the second source."""
 
     before_s: float

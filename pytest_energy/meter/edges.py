@@ -15,11 +15,12 @@ Rule 3: before the start there is time: reads that something came between are ma
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
+from typing import NamedTuple
 
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.integrate import Integral, check_ticks, edge_integral
+from pytest_energy.meter.integrate import Integral, check_ticks, edge_integral, edges_off_s
 from pytest_energy.model import Tick
 
 # Four reads of RAPL take a tenth of a millisecond, and its counters are up to one old. What took longer was
@@ -29,8 +30,7 @@ _SLOW_SHARE = 0.8
 _MOST_ATTEMPTS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Reads:
+class Reads(NamedTuple):
     """Counters that one call has read, by channel."""
 
     started_s: float
@@ -47,8 +47,7 @@ class Reads:
 ReadAll = Callable[[], Sequence[Reads]]
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """A moment, and the reads beside it of the channels that don't tick."""
 
     time_s: float
@@ -113,8 +112,8 @@ class EdgeTicks(Mapping[str, tuple[Tick, Tick]]):
         exact: Collection[str] = (),
         ages_s: Mapping[str, float] | None = None,
     ) -> None:
-        self._start, self._stop, self._rest_w, self._exact = start, stop, rest_w, exact
-        self._ages_s = ages_s or {}
+        self._start, self._stop, self._rest_w = start, stop, rest_w
+        self._exact, self._ages_s = frozenset(exact), ages_s or {}
 
     def __len__(self) -> int:
         return sum(len(read.joules) for read in self._stop.reads)
@@ -155,22 +154,26 @@ class EdgeTicks(Mapping[str, tuple[Tick, Tick]]):
         """
         integrals = {}
         duration_s = self._stop.time_s - self._start.time_s
+        exact_off_s = edges_off_s(duration_s, 0.0)
         for first, last in zip(self._start.reads, self._stop.reads, strict=True):
-            first_gap_s, first_spread_s = first.beside(self._start.time_s)
-            last_gap_s, last_spread_s = last.beside(self._stop.time_s)
-            spread_s = math.hypot(first_spread_s, last_spread_s)
+            gap_s, off_s = 0.0, exact_off_s
+            if not self._exact.issuperset(last.joules):
+                first_gap_s, first_spread_s = first.beside(self._start.time_s)
+                last_gap_s, last_spread_s = last.beside(self._stop.time_s)
+                gap_s = last_gap_s - first_gap_s
+                off_s = edges_off_s(duration_s, math.hypot(first_spread_s, last_spread_s))
             for name, last_j in last.joules.items():
                 energy_j = last_j - first.joules[name]
                 if name in self._rest_w:
                     power_w = self._power_w(name, first, last)
-                    energy_j += power_w * (last_gap_s - first_gap_s)
+                    energy_j += power_w * gap_s
                     energy_j += self._unseen_j(name, energy_j, power_w)
                 if not (duration_s > 0 and energy_j >= 0):
                     check_ticks(self[name], self._start.time_s, self._stop.time_s)
                 integrals[name] = edge_integral(
                     energy_j,
                     duration_s,
-                    0.0 if name in self._exact else spread_s,
+                    exact_off_s if name in self._exact else off_s,
                     resolutions_j.get(name, 0.0),
                 )
         return integrals

@@ -17,7 +17,7 @@ from pytest_energy.sensors.cpu_times import cpu_times_reader
 from pytest_energy.sensors.process_table import ProcessTable
 from pytest_energy.sensors.process_tree import ProcessTree
 from pytest_energy.sensors.protocol import Sensor
-from pytest_energy.usage import Usage
+from pytest_energy.usage import UNKNOWN_USAGE, Usage
 
 # NVML's utilisation is a mean over up to a second and asking takes milliseconds; memory changes slowly.
 HOST_LOOK_S = 2.0
@@ -161,8 +161,7 @@ class HostMonitor:
         self._lock = threading.Lock()
         self._is_open = False
         self._looks: list[Usage] = []
-        self._last_ram_bytes: float | None = None
-        self._ram_s = -math.inf
+        self._memory, self._ram_s = UNKNOWN_USAGE, -math.inf
         self._cpu_look = _CpuLook(-math.inf, 0.0, 0.0, None)
 
     def open(self, *, is_own_known: bool = False) -> None:
@@ -226,27 +225,32 @@ class HostMonitor:
         if not math.isfinite(self._ram_s):
             self._look_at_memory()
         is_fresh = self._clock.now_s() - self._ram_s <= _FRESH_S
-        return hardware_usage(self._sensors, self._last_ram_bytes if is_fresh else None)
+        return hardware_usage(self._sensors, self._memory if is_fresh else UNKNOWN_USAGE)
 
-    def _look_at_memory(self) -> float | None:
+    def _look_at_memory(self) -> Usage:
         with self._lock:
-            self._last_ram_bytes, self._ram_s = self._system.ram_used_bytes(), self._clock.now_s()
-            return self._last_ram_bytes
+            self._memory = Usage(ram_used_bytes=self._system.ram_used_bytes())
+            self._ram_s = self._clock.now_s()
+            return self._memory
 
 
-def hardware_usage(sensors: Iterable[Sensor], ram_used_bytes: float | None = None) -> Usage:
-    """How busy the hardware of *sensors* is now, as far as they report it, beside the memory in use."""
+def hardware_usage(sensors: Iterable[Sensor], memory: Usage = UNKNOWN_USAGE) -> Usage:
+    """How busy the hardware of *sensors* is now, as far as they report it, beside the *memory* in use."""
     usages = []
     for sensor in sensors:
         try:
-            usages.append(sensor.usage())
+            usage = sensor.usage()
         except SensorError:
             continue  # a sensor that can't tell how busy it is may still count its joules
-    memory = [u.gpu_memory_used_bytes for u in usages if u.gpu_memory_used_bytes is not None]
-    return Usage(
+        if usage is not UNKNOWN_USAGE:
+            usages.append(usage)
+    if not usages:
+        return memory
+    used_bytes = [u.gpu_memory_used_bytes for u in usages if u.gpu_memory_used_bytes is not None]
+    return replace(
+        memory,
         gpu_utilisation_share=_mean([usage.gpu_utilisation_share for usage in usages]),
-        ram_used_bytes=ram_used_bytes,
-        gpu_memory_used_bytes=sum(memory) if memory else None,
+        gpu_memory_used_bytes=sum(used_bytes) if used_bytes else None,
     )
 
 

@@ -68,7 +68,7 @@ class How(StrEnum):
     """Between ticks inside the window, or around it without a quiet tick for the quiet share."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # frozen, it would take three times as long to make
 class Integral:
     """Joules between two moments, and quiet power beside them where there was any.
 
@@ -170,15 +170,21 @@ def _reads_at(ticks: Sequence[Tick], start_s: float, stop_s: float) -> tuple[Tic
 
 def _between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
     spread_s = math.hypot(start.spread_s or 0.0, stop.spread_s or 0.0)
-    return edge_integral(stop.joules - start.joules, stop.time_s - start.time_s, spread_s, resolution_j)
+    duration_s = stop.time_s - start.time_s
+    off_s = edges_off_s(duration_s, spread_s)
+    return edge_integral(stop.joules - start.joules, duration_s, off_s, resolution_j)
 
 
-def edge_integral(energy_j: float, duration_s: float, spread_s: float, resolution_j: float) -> Integral:
-    """Joules by what a counter showed at exactly the edges; *spread_s* is how far off both times are."""
-    power_w = energy_j / duration_s
+def edges_off_s(duration_s: float, spread_s: float) -> float:
+    """How far off both edges are, where counters were read *spread_s* off them."""
     # Each read is 0 to COUNTER_AGE_S old: a uniform error whose root mean square is the age over sqrt(3).
-    age_s = min(COUNTER_AGE_S, duration_s) * _ROOT_TWO_THIRDS
-    uncertainty_j = math.hypot(power_w * math.hypot(age_s, spread_s), resolution_j / _ROOT_SIX)
+    return math.hypot(min(COUNTER_AGE_S, duration_s) * _ROOT_TWO_THIRDS, spread_s)
+
+
+def edge_integral(energy_j: float, duration_s: float, off_s: float, resolution_j: float) -> Integral:
+    """Joules by what a counter showed at exactly the edges; *off_s* is how far off these are."""
+    power_w = energy_j / duration_s
+    uncertainty_j = math.hypot(power_w * off_s, resolution_j / _ROOT_SIX)
     return Integral(
         energy_j=energy_j, uncertainty_j=uncertainty_j, how=How.EDGES, edge_powers_w=(0.0, power_w)
     )

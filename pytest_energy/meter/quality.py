@@ -119,10 +119,10 @@ def _slack_s(duration_s: float) -> float:
 
 def why_joules_are_wrong(integrals: Mapping[str, Integral], may_be_off: Collection[str] = ()) -> str | None:
     """Why the joules of a window can't be used, or `None`; channels that *may_be_off* may read 0."""
-    energy_j = sum(integral.energy_j for integral in integrals.values())
+    energy_j = total_j(integrals)
     return (
         why_counters_stand(integrals, may_be_off)
-        or why_ticks_are_vague(integrals)
+        or why_ticks_are_vague(integrals, energy_j)
         or why_too_uncertain(energy_j, total_uncertainty_j(integrals))
     )
 
@@ -145,10 +145,9 @@ def why_counters_stand(integrals: Mapping[str, Integral], may_be_off: Collection
     return None
 
 
-def why_ticks_are_vague(integrals: Mapping[str, Integral]) -> str | None:
-    """Why joules may err to one side, or `None`."""
-    energy_j = math.fsum(integral.energy_j for integral in integrals.values())
-    one_sided_j = math.hypot(*(integral.one_sided_j for integral in integrals.values()))
+def why_ticks_are_vague(integrals: Mapping[str, Integral], energy_j: float) -> str | None:
+    """Why joules, *energy_j* in all, may err to one side, or `None`."""
+    one_sided_j = math.hypot(*[integral.one_sided_j for integral in integrals.values()])
     if one_sided_j > _ONE_SIDED_SHARE * energy_j:
         return (
             f"{to_text(energy_j, 'J')} may be off by {to_text(one_sided_j, 'J', digits=2)}: reads of the "
@@ -166,6 +165,11 @@ def why_too_uncertain(energy_j: float, uncertainty_j: float) -> str | None:
             "too short for these counters. Do more work per round"
         )
     return None
+
+
+def total_j(integrals: Mapping[str, Integral]) -> float:
+    """Sum of the channels."""
+    return math.fsum([integral.energy_j for integral in integrals.values()])
 
 
 def total_uncertainty_j(integrals: Mapping[str, Integral], error: ClockError = SAME_CLOCK) -> float:

@@ -225,7 +225,7 @@ class Sampler:
         """Why the counters aren't read although the sampling was started, or `None`."""
         if self.failure is not None:
             return f"the sampler thread died of {type(self.failure).__name__}: {self.failure}"
-        if self._pid not in {None, ProcessTable.own_pid()}:
+        if self._pid is not None and self._pid != ProcessTable.own_pid():
             return (
                 f"process {ProcessTable.own_pid()} was forked from {self._pid} in the middle of a test: "
                 "it has no sampler thread"

@@ -10,8 +10,9 @@ Rule 3: times are those at which ticks were seen. A step of one tick is known as
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from pytest_energy.meter import quality
 from pytest_energy.meter.interpolate import Cumulative, interpolate
@@ -33,8 +34,7 @@ _DIGITS = 4  # of a power
 _DECIMALS = 3  # of a time in seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """A closed window among the ticks of its channels, with the quiet stretches before it.
 
     The sampler has seen the ticks, up to the last that the window waited for.

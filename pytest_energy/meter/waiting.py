@@ -141,4 +141,4 @@ class QuietSpans:
 
     def until(self, stop_s: float) -> tuple[Span, ...]:
         """The stretches that ended by *stop_s*, oldest first."""
-        return tuple(span_s for span_s in self._spans if span_s[1] <= stop_s)
+        return tuple([span_s for span_s in self._spans if span_s[1] <= stop_s])

@@ -14,6 +14,7 @@ Rule 6: beginning and ending go in steps, none of which waits where another coul
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
@@ -75,8 +76,7 @@ class Instruments:
     rest_w: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Watched:
+class _Watched(NamedTuple):
     """What the monitors saw of a window, taken just after its stop."""
 
     cpu: CpuTime
@@ -226,7 +226,7 @@ class LiveWindow:
 
     def _read_edge_channels(self) -> Sequence[Reads]:
         """Reads of the channels that don't tick; a fault makes the window void."""
-        if not self._channels.edge_names or self._is_dead():
+        if not self._channels.edge_names:
             return ()
         try:
             return self._read_edges()
@@ -234,13 +234,17 @@ class LiveWindow:
             self._void(str(error))
             return ()
 
+    def _read_phase_channels(self) -> Sequence[Reads]:
+        """The same, where nobody has asked yet whether the counters are read."""
+        return () if self._is_dead() else self._read_edge_channels()
+
     def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
         phase = LivePhase(
             name,
             samples,
             clock=self._clock,
             synchronize=self._instruments.synchronize if waits_for_gpu else wait_for_nothing,
-            read_all=self._read_edge_channels,
+            read_all=self._read_phase_channels,
             rest_w=self._instruments.rest_w,
             exact=self._channels.exact_names,
         )
@@ -261,12 +265,13 @@ class LiveWindow:
 
     def stop(self) -> None:
         """Take the end of the window now; `close` makes the reading."""
-        if self._stop is None and self._reading is None:
+        if self._stop is None and self._reading is None and not self._is_dead():
             self._instruments.synchronize()
             self._stop = stop_now(self._read_edge_channels, self._clock)
-            self._follow_no_more()
-            settles_s = [settle_s(c, self._sampler.tick_s(c.name)) for c in self._ticked]
-            self._leave_until(self._stop.time_s + max(settles_s, default=0.0))
+            if self._ticked:
+                self._follow_no_more()
+                settles_s = [settle_s(c, self._sampler.tick_s(c.name)) for c in self._ticked]
+                self._leave_until(self._stop.time_s + max(settles_s))
 
     def _leave_until(self, time_s: float) -> None:
         names = [channel.name for channel in self._ticked if channel.response.waves]
@@ -279,14 +284,12 @@ class LiveWindow:
 
     def end_watch(self) -> None:
         """Stop the monitors, just after the stop."""
-        if self._stop is not None and self._watched is None and not self._is_dead():
-            after = self._instruments.marks.after()
-            cpu = self._instruments.host.close(
-                is_short=self._stop.time_s - self._start.time_s < SHORTEST_SEEN_S
-                and self._instruments.cpu_power is None,
-                own_s=self._own_s(self._stop),
-            )
-            self._watched = _Watched(cpu, self._instruments.devices.close(), after)
+        if self._stop is not None and self._watched is None:
+            instruments, stop = self._instruments, self._stop
+            after = instruments.marks.after()
+            is_short = stop.time_s - self._start.time_s < SHORTEST_SEEN_S and instruments.cpu_power is None
+            cpu = instruments.host.close(is_short=is_short, own_s=None if is_short else self._own_s(stop))
+            self._watched = _Watched(cpu, instruments.devices.close(), after)
 
     def _has_own_time(self) -> bool:
         """Whether what is read is the processor time of this run's processes itself."""
@@ -361,10 +364,10 @@ class LiveWindow:
         uncertainty_j = math.hypot(
             quality.total_uncertainty_j(integrals, trace.clock_error), surroundings.sampling_uncertainty_j()
         )
-        energy_j = math.fsum(integral.energy_j for integral in integrals.values())
+        energy_j = quality.total_j(integrals)
         self._void(
             quality.why_counters_stand(integrals, channels.may_be_off)
-            or quality.why_ticks_are_vague(integrals)
+            or quality.why_ticks_are_vague(integrals, energy_j)
             or quality.why_too_uncertain(energy_j, uncertainty_j)
             or quality.why_counter_disagrees(joules, duration_s, devices)
             or quality.why_nothing_worked(

@@ -149,7 +149,7 @@ class Reading:
     trace: Trace | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.duration_s) and self.duration_s >= 0):
+        if not 0 <= self.duration_s < math.inf:
             raise NotMeasurable(f"a window of {self.duration_s} s: the clock went back or stood still")
         if self.void_because is None and not (self.channels or self.resting_channels):
             raise NotMeasurable("a reading without channels must say why it is void")

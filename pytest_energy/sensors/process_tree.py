@@ -89,11 +89,15 @@ class ProcessTree:
         with self._lock:
             own_s = self._table.own_clock_s() - self._looking_s
             self._look()
-            others_s = self._table.children_s() + sum(member.cpu_s for member in self._members.values())
+            others_s = self._table.children_s()
+            for member in self._members.values():
+                others_s += member.cpu_s
             found_s = own_s + others_s + self._lost_s
-            self._lost_s += max(0.0, self._last_s - found_s)
-            self._last_s = max(self._last_s, found_s)
-            return self._last_s
+            if found_s < self._last_s:
+                self._lost_s += self._last_s - found_s
+                found_s = self._last_s
+            self._last_s = found_s
+            return found_s
 
     def others(self) -> tuple[Process, ...]:
         """The family as it is now, without this process."""
