@@ -18,25 +18,23 @@ class MachineTime:
     """Seconds, waits and the day."""
 
     def __init__(self) -> None:
-        self._monotonic, self._sleep, self._times = time.monotonic, time.sleep, os.times
+        self.now_s = time.monotonic  # itself: a window asks it fourteen times
+        """Seconds since an arbitrary zero, not counting those in which the machine sleeps."""
+        self._sleep, self._times = time.sleep, os.times
         self._awake_and_asleep = _boot_clock()
         self._began, self._began_s = datetime.now(UTC), self.since_start_s()
         self._began_unix_s = self._began.timestamp() - self._began_s
 
     def since_start_s(self) -> float:
         """Seconds since the machine was started, including sleep if a clock counts it."""
-        return self._monotonic() if self._awake_and_asleep is None else self._awake_and_asleep()
-
-    def now_s(self) -> float:
-        """Seconds since an arbitrary zero, not counting those in which the machine sleeps."""
-        return self._monotonic()
+        return self.now_s() if self._awake_and_asleep is None else self._awake_and_asleep()
 
     def sleep_s(self, duration_s: float) -> None:
         self._sleep(max(0.0, duration_s))
 
     def suspended_s(self) -> float | None:
         """Seconds that the machine has slept since it was started, or `None` if not available."""
-        return None if self._awake_and_asleep is None else self._awake_and_asleep() - self._monotonic()
+        return None if self._awake_and_asleep is None else self._awake_and_asleep() - self.now_s()
 
     def counted_s(self) -> float | None:
         """As `now_s`, from another source and to a hundredth: the kernel's count of clock ticks."""

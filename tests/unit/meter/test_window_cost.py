@@ -192,7 +192,7 @@ def test_a_process_without_children_asks_the_system_three_times_for_its_time() -
 
 
 def test_a_phase_reads_each_counter_twice_and_wakes_nobody(machine: Machine, tmp_path: Path) -> None:
-    """Its clock is asked for its two edges and the four ends of reads, and once between each pair of these."""
+    """Its clock is asked for its two edges and the four ends of reads, and once for what each pair means."""
     zones = Zones(tmp_path, machine)
     meter = meter_over(zones.sensor, machine)
     window = meter.open("whole")
