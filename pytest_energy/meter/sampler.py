@@ -267,7 +267,8 @@ class Sampler:
 
     def fault_since(self, channel: str, since_s: float) -> str | None:
         """Why the first read of *channel* that failed at or after *since_s* did; or `None`."""
-        return fault_since(self._seen.faults(channel), since_s)
+        faults = self._seen.faults(channel)
+        return fault_since(faults, since_s) if faults else None
 
     def read(self, channel: str) -> Read:
         """Joules of *channel* now, from any thread, and when the call was made.

@@ -95,4 +95,4 @@ def count_after(ticks: Sequence[SeenTick], time_s: float) -> int:
 
 def fault_since(faults: Collection[tuple[float, str]], since_s: float) -> str | None:
     """Why the first of *faults* at or after *since_s* happened, or `None`."""
-    return next((because for time_s, because in faults if time_s >= since_s), None) if faults else None
+    return next((because for time_s, because in faults if time_s >= since_s), None)

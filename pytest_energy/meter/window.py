@@ -353,16 +353,18 @@ class LiveWindow:
             is_followed=bool(self._phases),
         )
         edges = EdgeTicks(self._start, stop, self._instruments.rest_w, channels.exact_names, channels.ages_s)
-        trace = surroundings.trace(edges)
+        trace = surroundings.trace(edges) if self._ticked else None
         try:
-            known = edges.integrals(channels.resolutions_j)
-            integrals = integrals_of(trace, channels.resolutions_j, known) if self._ticked else known
+            integrals = edges.integrals(channels.resolutions_j)
+            if trace is not None:
+                integrals = integrals_of(trace, channels.resolutions_j, integrals)
         except NotMeasurable as error:
             self._void(str(error))
             return None
         joules, duration_s = energies_j(integrals), stop.time_s - self._start.time_s
+        clock_error = self._sampler.clock_error(self._start.time_s, stop.time_s)
         uncertainty_j = math.hypot(
-            quality.total_uncertainty_j(integrals, trace.clock_error), surroundings.sampling_uncertainty_j()
+            quality.total_uncertainty_j(integrals, clock_error), surroundings.sampling_uncertainty_j()
         )
         energy_j = quality.total_j(integrals)
         self._void(
@@ -401,7 +403,7 @@ class LiveWindow:
             device_use=self._instruments.devices.uses(devices),
             power_trace=surroundings.power_trace(),
             start_unix_s=self._start_unix_s,
-            trace=trace,
+            trace=trace or surroundings.trace(edges),
         )
 
     @property
