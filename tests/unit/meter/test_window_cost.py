@@ -191,6 +191,16 @@ def test_a_process_without_children_asks_the_system_three_times_for_its_time() -
     assert calls == {"process_time_ns": 1, "waitid": 1, "getrusage": 1}
 
 
+def test_a_window_of_an_estimate_asks_for_processor_time_at_its_edges_alone(machine: Machine) -> None:
+    """And whether this is still the process that the sampler runs in: at four places."""
+    meter = meter_over(EstimateSensor(cpu_tdp_w=100.0), machine)
+    with Calls("posix", "time", "resource") as calls:
+        meter.open("test").close()
+    if "listdir" in calls:
+        pytest.skip("this process has children")
+    assert calls == {"getpid": 4, "process_time_ns": 2, "waitid": 2, "getrusage": 2}
+
+
 def test_a_phase_reads_each_counter_twice_and_wakes_nobody(machine: Machine, tmp_path: Path) -> None:
     """Its clock is asked for its two edges and the four ends of reads, and once for what each pair means."""
     zones = Zones(tmp_path, machine)
