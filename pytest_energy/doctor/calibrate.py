@@ -21,7 +21,13 @@ from pytest_energy.meter.response import least_even_length_s
 from pytest_energy.meter.rest import FIND_S, at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.tick_times import HEAD_TICKS
-from pytest_energy.meter.waiting import LEFT_S, slowest_tick_s, wait_for_ticks, why_not_followed
+from pytest_energy.meter.waiting import (
+    LEFT_S,
+    slowest_tick_s,
+    until_share_s,
+    wait_for_ticks,
+    why_not_followed,
+)
 from pytest_energy.model import Channel, CounterResponse
 from pytest_energy.profiling.burst_load import BurstLoad, GpuBursts
 from pytest_energy.sensors.nvml import NvmlSensor
@@ -198,9 +204,10 @@ class _Series:
         for number in range(count):
             tick_s = max(self.tick_s, least_s)
             length_s = max(_SHORTEST_S, lengths_ticks[number % len(lengths_ticks)] * tick_s)
-            delay_s = self._delays.take() * self.tick_s
+            share, now_s = self._delays.take(), self._clock.now_s()
+            delay_s = until_share_s(self._sampler, [self._channel], share, now_s)
             if is_left:
-                self._leave_until(self._clock.now_s() + delay_s + LEFT_S)
+                self._leave_until(now_s + delay_s + LEFT_S)
             self._clock.sleep_s(delay_s)
             self._sampler.mark()
             start_s = self._clock.now_s()

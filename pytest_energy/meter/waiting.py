@@ -41,6 +41,15 @@ def slowest_tick_s(sampler: TickSource, channels: Iterable[Channel]) -> float | 
     return max((tick_s for tick_s in ticks_s if tick_s is not None), default=None)
 
 
+def until_share_s(sampler: TickSource, channels: Iterable[Channel], share: float, now_s: float) -> float:
+    """Seconds until that *share* of the next tick of the slowest channel has passed, or of this one."""
+    ticking = [(sampler.tick_s(channel.name) or 0.0, channel.name) for channel in channels]
+    tick_s, name = max(ticking, default=(0.0, ""))
+    ticks = sampler.ticks(name) if tick_s else ()
+    passed_ticks = (now_s - ticks[-1].time_s) / tick_s if ticks else 0.0
+    return (share - passed_ticks) % 1.0 * tick_s
+
+
 def why_not_followed(sampler: TickSource, ticked: Iterable[Channel]) -> str | None:
     """Why the ticks of one of these channels were not found, or `None`."""
     for channel in ticked:

@@ -4,8 +4,8 @@ Rule 1: `close` never raises for a fault of a sensor or a clock. The reading is 
 Rule 2: both edges are taken after the device has been synchronised: the work is really over at the stop.
 Rule 3: the time around an outermost window is quiet, because opening and closing wait until the counters have
         settled and for two ticks then. A window that is opened right after another was closed needs no wait.
-Rule 4: a delay of up to a tick comes before each window, so that rounds aren't locked to the ticks. Delays
-        are spread evenly over the tick from a random first one on: a few rounds then meet all of it.
+Rule 4: a delay of up to a tick comes before each window, so that rounds aren't locked to the ticks. Their
+        starts are spread evenly over the tick from a random first one on: a few rounds then meet all of it.
 Rule 5: without a ticked channel nothing waits.
 Rule 6: beginning and ending go in steps, none of which waits where another could have waited before, so that
         windows on several machines begin and end together: first all wait, then all take their edge.
@@ -36,6 +36,7 @@ from pytest_energy.meter.waiting import (
     QuietSpans,
     settle_s,
     slowest_tick_s,
+    until_share_s,
     wait_for_ticks,
     why_not_followed,
 )
@@ -167,8 +168,9 @@ class LiveWindow:
         if not self._is_back_to_back:
             settles_s = self._wait_until_settled(self._quiet_since_s, self._ticked)
             self._quiet_since_s += max(settles_s.values())
-        delay_s = self._instruments.delays.take() * self._tick_s
-        self._leave_until(self._clock.now_s() + delay_s + LEFT_S)
+        share, now_s = self._instruments.delays.take(), self._clock.now_s()
+        delay_s = until_share_s(self._sampler, self._ticked, share, now_s)
+        self._leave_until(now_s + delay_s + LEFT_S)
         self._clock.sleep_s(delay_s)
 
     def _wait_until_settled(self, since_s: float, watched: Sequence[Channel]) -> dict[str, float]:

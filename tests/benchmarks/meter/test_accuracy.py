@@ -394,12 +394,17 @@ class TestSeries:
         assert found.naive is not None
         assert found.naive.rmse_share > 10 * found.ours.rmse_share
 
-    def test_gaps_differ_and_some_are_long(self) -> None:
-        """One window in three is opened after a pause; the others follow at once, after the random delay."""
-        series = measure(BenchRig().rig, 0.03, 19, 12)
+    def test_starts_are_spread_over_the_tick_and_some_gaps_are_long(self) -> None:
+        """One window in three is opened after a pause; each ninth of the tick has a start of nine in a row."""
+        series = measure(BenchRig(0.1, jitter_share=0.0).rig, 0.03, 19, 12)
         assert [window.is_back_to_back for window in series.windows] == [n % 3 != 0 for n in range(12)]
         gaps_s = [after[0] - before[1] for before, after in pairwise(series.stretches())]
-        assert len({round(gap_s, 6) for gap_s in gaps_s}) == len(gaps_s)
+        assert sum(gap_s > 0.5 for gap_s in gaps_s) == 3
+        phases = [(start_s / series.tick_s) % 1.0 for start_s, _ in series.stretches()]
+        for first in range(4):
+            nine = sorted(phases[first : first + 9])
+            steps = [after - before for before, after in pairwise([*nine, nine[0] + 1.0])]
+            assert all(step == pytest.approx(1 / 9, abs=0.06) for step in steps)
 
     def test_waits_are_counted_in_ticks(self) -> None:
         """Closing takes up to three ticks and a half, one more where a tick was seen badly.
