@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import pytest
 
@@ -52,15 +53,20 @@ def test_closing_waits_three_ticks_at_most(tick_s: float) -> None:
         assert bench.clock.now_s() - stop_s <= 3.5 * tick_s
 
 
-def test_rounds_are_not_locked_to_the_tick() -> None:
-    """A random delay of up to a tick comes before a window: starts have all phases."""
-    bench = started()
-    phases = []
-    for _ in range(40):
-        reading = bench.measure(BURST)
-        assert reading.trace is not None
-        phases.append(reading.trace.start_s % 0.1 / 0.1)
-    assert all(any(low <= phase < low + 0.25 for phase in phases) for low in (0.0, 0.25, 0.5, 0.75))
+def test_windows_begin_all_over_the_tick_wherever_they_are_asked_for() -> None:
+    """Of 27 that are opened at random moments each begins in another 27th of the tick."""
+    bench = Bench(0.1, call_s=(0.002, 0.004))
+    bench.meter.start()
+    starts_s = []
+    for _ in range(27):
+        bench.clock.sleep_s(0.3 * bench.rng.random())
+        window = bench.meter.open("test")
+        starts_s.append(bench.clock.now_s())
+        bench.device.work([(0.2, 500.0)])
+        window.close()
+    phases = sorted(start_s / 0.1 % 1.0 for start_s in starts_s)
+    steps = [after - before for before, after in pairwise([*phases, phases[0] + 1.0])]
+    assert all(step == pytest.approx(1 / 27, abs=0.03) for step in steps)
 
 
 def test_a_window_right_after_another_does_not_wait_for_quiet() -> None:
