@@ -394,8 +394,8 @@ class TestSeries:
         assert found.naive is not None
         assert found.naive.rmse_share > 10 * found.ours.rmse_share
 
-    def test_starts_are_spread_over_the_tick_and_some_gaps_are_long(self) -> None:
-        """One window in three is opened after a pause; each ninth of the tick has a start of nine in a row."""
+    def test_starts_are_all_over_the_tick_and_some_gaps_are_long(self) -> None:
+        """One window in three is opened after a pause; nine in a row begin in nine parts of the tick."""
         series = measure(BenchRig(0.1, jitter_share=0.0).rig, 0.03, 19, 12)
         assert [window.is_back_to_back for window in series.windows] == [n % 3 != 0 for n in range(12)]
         gaps_s = [after[0] - before[1] for before, after in pairwise(series.stretches())]
