@@ -60,9 +60,7 @@ joules that may have come late half are counted, and a window of which they are 
 are windows of less than 25 ms or three quarters of a tick. For the calibrated rows one device of the kind
 was calibrated as `pytest-energy doctor --calibrate` does, and other devices are read.
 
-2026-11-28. Rows of calibrated counters are of a later version of that day (200 windows) than the rest. In
-between, rounds began to be spread in thirds of a tick, and hold-ups to be doubted longer
-([decision 0061](../decisions/0061-left-alone.md)).
+2026-11-28, all rows by one version.
 """
 
 _HEAD = """| | windows | bias | RMSE | stated | within 2u | void | result |
