@@ -45,9 +45,8 @@ _LONG_CALL, _LONG_CALL_SHARE = 2.0, 0.3
 _PUT_OFF_SHARE = 0.02
 _WAITED_S = 5e-3
 
-# After so many ticks in a row that came before the first read the phase is wrong, nobody knows by how much;
-# after so many the period is, where a call is shorter than this share of it (slower ones see nothing else).
-_LOST_TICKS, _WRONG_TICKS, _WRONG_CALL_SHARE = 3, 8, 0.25
+# After so many ticks in a row that came before the first read the phase is wrong, nobody knows by how much.
+_LOST_TICKS = 3
 
 # Reads are shifted by up to a reach around the expected tick (see `expect`), a little more to after it: a
 # tick before the first read costs one read, one after the second costs three; two is what a tick may cost.
@@ -117,12 +116,6 @@ class TickFollower:
     def is_looking(self, plan: Plan) -> bool:
         """Whether the reads of a close look have begun."""
         return plan.why is Why.CLOSE and self._unchanged_count > 0
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether the period is not the counter's: it has always ticked before it was looked at."""
-        is_seen = self._reader.mean_call_s < _WRONG_CALL_SHARE * self.beat.period_s
-        return self._early_count >= _WRONG_TICKS and is_seen
 
     def hurry(self, plan: Plan, now_s: float) -> Plan:
         """A plan in place of *plan*, for somebody who has begun to wait."""
@@ -311,8 +304,7 @@ class TickFollower:
         tick_s, spread_s = steady.at(ahead)
         if self._is_doubted:
             spread_s = max(spread_s, _VAGUE_SHARE * steady.period_s)
-        widest_s = WIDEST_SHARE * steady.period_s
-        lead_s += widest_s if self._early_count >= _LOST_TICKS else min(_CLOSE_ERRORS * spread_s, widest_s)
+        lead_s += min(_CLOSE_ERRORS * spread_s, WIDEST_SHARE * steady.period_s)
         if reader.is_of_end:
             # One that ends where the tick is expected tells most: whole calls before it, and a little more or
             # less, as else each look would say the same.
@@ -351,10 +343,10 @@ class TickFollower:
             self._telling_share = min(self._telling_share, _LONG_CALL_SHARE)
 
     def _count_early(self) -> None:
-        if self._telling_share > 0:
-            self._early_count = 0 if self._unchanged_count else self._early_count + 1
-            if self._early_count == _LOST_TICKS:
-                self.beat.lose()
+        is_early = self._unchanged_count == 0 and self._telling_share > 0
+        self._early_count = self._early_count + 1 if is_early else 0
+        if self._early_count == _LOST_TICKS:
+            self.beat.lose()
 
     def _tick(self, last: Read, read: Read) -> SeenTick:
         gap_s = read.looked_s - last.looked_s

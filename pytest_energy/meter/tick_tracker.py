@@ -153,9 +153,6 @@ class TickTracker:
         tick, self.plan = state.see(last, read, self.plan, self._last_tick_s)
         if tick is not None:
             self._last_tick_s = tick.time_s
-            if self._follower is not None and self._follower.is_wrong:
-                self._follower, self._search = None, _Search(self._reader)
-                self.plan = self._search.plan(ended_s, tick.time_s)
             self._follow_if_known(ended_s)
         return tick
 

@@ -275,17 +275,6 @@ def test_a_period_does_not_begin_with_a_tick_that_was_seen_late() -> None:
     assert reads.tracker.tick_s == pytest.approx(0.1, rel=0.01)
 
 
-@pytest.mark.parametrize("true_s", [0.033, 0.055, 0.09])
-def test_a_period_that_is_wrong_is_given_up(true_s: float) -> None:
-    """A counter that ticks faster than is believed is searched again within 15 s."""
-    change_count = 200
-    reads = Reads(0.1, tick_at=lambda n: 0.1 * min(n, change_count) + true_s * max(0, n - change_count))
-    reads.until(20.0)
-    assert reads.tracker.tick_s == pytest.approx(0.1, rel=0.01)
-    reads.until(35.0)
-    assert reads.tracker.tick_s == pytest.approx(true_s, rel=0.01)
-
-
 def test_a_search_that_had_to_wait_begins_anew() -> None:
     """What passed while another counter was searched is not one tick."""
     reads = Reads(0.1)
