@@ -45,7 +45,7 @@ _QUICK_COUNT = 4
 _QUICK_CHOICE = _Choice(_QUICK_COUNT, 2 * _QUICK_COUNT)
 
 # Ticks around each burst and around each series, from the rests and gaps in `bursts` and the meter's waits:
-# a random delay of 1/2 and a wait of 2.5 on the mean, and one gap in three longer by 3.1; a gap of 1.5, the
+# a delay of 1/2 and a wait of 2.5 on the mean, and one gap in three longer by 3; a gap of 1.5, the
 # tools' calls, and one gap in three longer by 6; both rests.
 _OUR_TICKS, _PEER_TICKS, _SERIES_TICKS = 4.1, 3.8, 14.0
 
