@@ -42,7 +42,7 @@ def slowest_tick_s(sampler: TickSource, channels: Iterable[Channel]) -> float | 
 
 
 def until_share_s(sampler: TickSource, channels: Iterable[Channel], share: float, now_s: float) -> float:
-    """Seconds until that *share* of the next tick of the slowest channel has passed, or of this one."""
+    """Seconds from *now_s* until so much of a tick of the slowest channel has passed; 0 where none ticks."""
     ticking = [(sampler.tick_s(channel.name) or 0.0, channel.name) for channel in channels]
     tick_s, name = max(ticking, default=(0.0, ""))
     ticks = sampler.ticks(name) if tick_s else ()

@@ -118,6 +118,8 @@ class TestDemands:
         few = Score(count=9, mean_error_share=0.0, variation_share=0.08, rmse_share=0.08, zero_count=0)
         row = rows_of([length(0.01, ours=few)])["bursts of 10 ms: mean"]
         assert (row.outcome, row.found) == (Outcome.UNDECIDED, "+0 +- 2.7 %")
+        far = Score(count=9, mean_error_share=-0.07, variation_share=0.08, rmse_share=0.1, zero_count=0)
+        assert rows_of([length(0.01, ours=far)])["bursts of 10 ms: mean"].outcome is Outcome.NOT_MET
 
     def test_what_was_not_measured_is_not_met(self) -> None:
         """A missing length, a missing tool and a series of void windows are not decided, with the reason."""
