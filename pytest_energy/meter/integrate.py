@@ -28,6 +28,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.meter.counter_step import step_j as found_step_j
 from pytest_energy.meter.quiet_power import Interval, QuietPower, Span, quiet_intervals, quiet_power
 from pytest_energy.meter.response import Gain, edge_uncertainty_s, gain
 from pytest_energy.meter.settling import late_j
@@ -203,6 +204,7 @@ class Aligned:
         tail_s: Quiet time between the stop and the tick after it.
         span_j: Joules between these ticks.
         quiet: Quiet power of both sides, or `None` if no whole tick is quiet.
+        step_j: The step in which the counter counts, if its ticks show one.
     """
 
     ticks: TimedTicks
@@ -216,6 +218,7 @@ class Aligned:
     span_j: float
     quiet: QuietPower | None
     resolution_j: float
+    step_j: float
     response: CounterResponse
 
     @property
@@ -319,7 +322,8 @@ class Aligned:
             [min(abs(w) / least_w, _LARGEST_RATIO) for w in weights.values()] if least_w > 0 else [1.0, 1.0]
         )
         square = math.fsum(ratio**2 for ratio in ratios)
-        return self.ticks.variance(weights) + square * self.resolution_j**2 / 12
+        # Even work keeps pace with an even counter: all windows may be off by the same, up to a step.
+        return self.ticks.variance(weights) + square * max(self.resolution_j**2 / 12, self.step_j**2 / 8)
 
     def _without_quiet(self) -> Integral:
         """No whole quiet tick: the power outside is anything from 0 to the mean."""
@@ -355,7 +359,8 @@ def align(
         head_stop=bisect_right(ticks, start_s, key=lambda tick: tick.time_s),
         tail_start=min(bisect_left(ticks, settled_s, key=lambda tick: tick.time_s), len(ticks) - 1),
     )
-    head, tail = quiet_intervals(around, quiet_s)
+    step_j = found_step_j(ticks)
+    head, tail = quiet_intervals(around, quiet_s, step_j)
     before = _tick_before(around, start_s, head)
     _check_seen_since(ticks[before], start_s, worked_until_s)
     after = min(around.tail_start + (response.settle_s is None), len(ticks) - 1)
@@ -374,6 +379,7 @@ def align(
         span_j=ticks[after].joules - ticks[before].joules,
         quiet=quiet_power(head, tail),
         resolution_j=resolution_j,
+        step_j=step_j,
         response=response,
     )
 

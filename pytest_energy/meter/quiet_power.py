@@ -19,15 +19,27 @@ _SAME_QUIET_SHARE = 0.05
 # seen on an H100) or a rest of the work; by more, another power state (a CUDA context adds 70 %).
 _PASSING_SHARE = 0.4
 
+_ROOT_SIX = math.sqrt(6)
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch between two neighbouring ticks, by the first one's index."""
+    """A stretch between two neighbouring ticks, by the first one's index.
+
+    Attributes:
+        spread_s: Standard uncertainty of its duration.
+        spread_j: Of its joules, which the counter shows in steps.
+    """
 
     index: int
     duration_s: float
     energy_j: float
     spread_s: float
+    spread_j: float = 0.0
+
+    def uncertainty_j(self, power_w: float) -> float:
+        """By how much its joules may be off from those of *power_w*, one standard uncertainty."""
+        return math.hypot(power_w * self.spread_s, self.spread_j)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +73,40 @@ class QuietPower:
         power_w = self.head.power_w
         if count >= 3 and self.head == self.tail:
             all_of_it = math.fsum((i.energy_j - power_w * i.duration_s) ** 2 for i in intervals) / (count - 1)
-            of_times = fmean(i.spread_s**2 for i in intervals) * power_w**2
-            wander = max(0.0, all_of_it - 2 * of_times) * count / duration_s
+            of_ticks = fmean(i.uncertainty_j(power_w) ** 2 for i in intervals)
+            wander = max(0.0, all_of_it - 2 * of_ticks) * count / duration_s
         return wander * (quiet_s + quiet_s**2 / duration_s) + (self.difference_w * quiet_s / 2) ** 2
 
 
-def quiet_intervals(ticks: TimedTicks, quiet_s: Sequence[Span]) -> tuple[list[Interval], list[Interval]]:
-    """Quiet intervals before the window, and after it; *quiet_s* as for `integrate`."""
+def quiet_intervals(
+    ticks: TimedTicks, quiet_s: Sequence[Span], step_j: float = 0.0
+) -> tuple[list[Interval], list[Interval]]:
+    """Quiet intervals before the window, and after it.
+
+    Args:
+        ticks: Around the window.
+        quiet_s: As for `integrate`.
+        step_j: The counter's.
+    """
     low = max(0, ticks.head_stop - HEAD_TICKS)
-    head = [_interval(ticks, index) for index in range(low, ticks.head_stop - 1)]
-    tail = [_interval(ticks, index) for index in range(ticks.tail_start, len(ticks.ticks) - 1)]
+    head = [_interval(ticks, index, step_j) for index in range(low, ticks.head_stop - 1)]
+    tail = [_interval(ticks, index, step_j) for index in range(ticks.tail_start, len(ticks.ticks) - 1)]
     if quiet_s:
         head = [i for i in head if any(_lies_in(ticks, i, span_s) for span_s in quiet_s)]
         level_w = _latest_power_w(head)
         return [i for i in head if _is_same_quiet(i, level_w, _PASSING_SHARE)], tail
-    level_w = head[-1].energy_j / head[-1].duration_s if head else 0.0
+    level_w = _latest_power_w(head)
     same = takewhile(lambda i: _is_same_quiet(i, level_w, _SAME_QUIET_SHARE), reversed(head))
     return list(same)[::-1], tail
 
 
-def _interval(ticks: TimedTicks, index: int) -> Interval:
+def _interval(ticks: TimedTicks, index: int, step_j: float) -> Interval:
     return Interval(
         index,
         max(ticks.best(index + 1).time_s - ticks.best(index).time_s, 1e-9),
         ticks.ticks[index + 1].joules - ticks.ticks[index].joules,
         math.hypot(ticks.best(index).spread_s, ticks.best(index + 1).spread_s),
+        step_j / _ROOT_SIX,  # up to a step is missing at either end
     )
 
 
@@ -107,7 +128,7 @@ def quiet_power(head: Sequence[Interval], tail: Sequence[Interval]) -> QuietPowe
         return QuietPower(both, both)
     difference_w = after.power_w - before.power_w
     if all(_is_same_quiet(i, before.power_w, _SAME_QUIET_SHARE) for i in tail):
-        expected_w = 2 * max(i.spread_s / i.duration_s for i in tail) * before.power_w
+        expected_w = 2 * max(i.uncertainty_j(before.power_w) / i.duration_s for i in tail)
         beyond_w = math.copysign(max(0.0, abs(difference_w) - expected_w), difference_w)
         return QuietPower(both, both, beyond_w, beyond_w)
     # A small difference is a passing fit of the counter, a large one another power state. Between the
@@ -119,9 +140,9 @@ def quiet_power(head: Sequence[Interval], tail: Sequence[Interval]) -> QuietPowe
 
 
 def _is_same_quiet(interval: Interval, power_w: float, share: float) -> bool:
-    """Whether the interval can be one of *power_w*, given how badly its length is known."""
-    slack_s = share * interval.duration_s + 4 * interval.spread_s
-    return abs(interval.energy_j - power_w * interval.duration_s) <= power_w * slack_s
+    """Whether the interval can be one of *power_w*, given how badly its length and its joules are known."""
+    expected_j = power_w * interval.duration_s
+    return abs(interval.energy_j - expected_j) <= share * expected_j + 4 * interval.uncertainty_j(power_w)
 
 
 def _latest_power_w(intervals: Sequence[Interval]) -> float:
@@ -129,7 +150,7 @@ def _latest_power_w(intervals: Sequence[Interval]) -> float:
     energy_j = duration_s = 0.0
     for interval in reversed(intervals):
         energy_j, duration_s = energy_j + interval.energy_j, duration_s + interval.duration_s
-        if duration_s >= 20 * interval.spread_s:
+        if energy_j >= 20 * interval.uncertainty_j(energy_j / duration_s):
             break
     return energy_j / duration_s if duration_s else 0.0
 

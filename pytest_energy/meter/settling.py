@@ -33,6 +33,7 @@ class Settling:
 
     Args:
         quiet_w: Power at rest, as far as it is known.
+        step_j: The counter's.
 
     Attributes:
         is_over: Whether it has settled.
@@ -40,35 +41,36 @@ class Settling:
         quiet_w: Power at rest: the same while it is no other, so that what comes late never adds up in it.
     """
 
-    def __init__(self, quiet_w: float | None) -> None:
-        self.quiet_w = quiet_w
+    def __init__(self, quiet_w: float | None, step_j: float = 0.0) -> None:
+        self.quiet_w, self._step_j = quiet_w, step_j
         self.is_over = False
         self.settled_s: float | None = None
         self._level_w: float | None = None
+        self._since: SeenTick | None = None
         self._alike = 0
 
     def see(self, first: SeenTick, second: SeenTick) -> None:
         """Judge power between two ticks; each pair begins where the last one ended."""
-        power_w, share = _power_w(first, second)
+        power_w, share = _power_w(first, second, self._step_j)
         share += _SAME_SHARE
         quiet_w = self.quiet_w
         is_quiet = quiet_w is not None and power_w <= quiet_w * (1 + share)
         is_alike = self._level_w is not None and abs(power_w - self._level_w) <= share * self._level_w
         if self._level_w is not None and (is_quiet or not is_alike):
             self.settled_s = first.time_s
-        if not is_alike:
-            self._level_w, self._alike = power_w, 0
+        if self._since is None or not is_alike:
+            self._level_w, self._since, self._alike = power_w, first, 0
         self._alike += 1
         self.is_over = is_quiet or self._alike >= _ALIKE_PAIRS
         if self.is_over and not (is_quiet and quiet_w is not None and power_w >= quiet_w * (1 - share)):
-            self.quiet_w = power_w
+            self.quiet_w = _power_w(self._since, second, self._step_j)[0]
 
 
-def _power_w(first: SeenTick, second: SeenTick) -> tuple[float, float]:
+def _power_w(first: SeenTick, second: SeenTick, step_j: float) -> tuple[float, float]:
     """Mean power between two ticks, and the share to which it is known."""
-    duration_s = max(second.time_s - first.time_s, 1e-9)
+    duration_s, gain_j = max(second.time_s - first.time_s, 1e-9), second.joules - first.joules
     spread_s = math.hypot(first.spread_s, second.spread_s)
-    return (second.joules - first.joules) / duration_s, 3 * spread_s / duration_s
+    return gain_j / duration_s, 3 * spread_s / duration_s + (step_j / gain_j if gain_j > 0 else 0.0)
 
 
 def ticks_after(ticks: Sequence[SeenTick], time_s: float) -> tuple[SeenTick, SeenTick] | None:

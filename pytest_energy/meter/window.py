@@ -19,6 +19,7 @@ from typing import NamedTuple
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock, TimeMark, TimeMarks
+from pytest_energy.meter.counter_step import step_j
 from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.meter.edges import Edge, EdgeTicks, ReadAll, Reads, start_now, stop_now
 from pytest_energy.meter.even_shares import ThirdShares
@@ -31,6 +32,7 @@ from pytest_energy.meter.settling import Settling, ticks_after
 from pytest_energy.meter.surroundings import Surroundings
 from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.meter.tick_source import TickSource
+from pytest_energy.meter.tick_times import HEAD_TICKS
 from pytest_energy.meter.waiting import (
     LEFT_S,
     QuietSpans,
@@ -186,7 +188,7 @@ class LiveWindow:
         why_not_ticked = wait_for_ticks(self._sampler, self._clock, moments_s, self._why_faulty)
         self._void(self._why_faulty() or why_not_ticked or why_not_followed(self._sampler, self._ticked))
         latest_s = self._clock.now_s() + max(_LONGEST_SETTLING_S, _MOST_SETTLING_TICKS * self._tick_s)
-        settling = {c.name: Settling(self._quiet.power_w.get(c.name)) for c in watched}
+        settling = {c.name: Settling(self._quiet.power_w.get(c.name), self._step_j(c)) for c in watched}
         seen_s = {channel.name: moments_s[channel] for channel in watched}
         while settling and self._void_because is None and self._clock.now_s() < latest_s:
             is_new = False
@@ -205,6 +207,9 @@ class LiveWindow:
             if settling and not is_new:
                 self._wait_for_one_more(settling)
         return settles_s
+
+    def _step_j(self, channel: Channel) -> float:
+        return step_j([seen.tick for seen in self._sampler.ticks(channel.name)[-HEAD_TICKS:]])
 
     def _wait_for_one_more(self, names: Collection[str]) -> None:
         """Wait for another tick of each of these channels."""

@@ -143,6 +143,7 @@ class SimulatedCounter:
         call_s: Shortest and longest duration of a read.
         rng: Chance.
         resolution_j: Smallest step.
+        declared_j: What the channel says of it, if that is another.
         name: Channel name.
         is_ticked: What the channel says of itself.
     """
@@ -161,6 +162,7 @@ class SimulatedCounter:
         call_s: tuple[float, float] = (0.002, 0.004),
         rng: random.Random | None = None,
         resolution_j: float = 1e-3,
+        declared_j: float | None = None,
         name: str = "gpu:0",
         is_ticked: bool = True,
     ) -> None:
@@ -174,7 +176,7 @@ class SimulatedCounter:
                 domain=domain,
                 device=f"device-of-{name}",
                 is_ticked=is_ticked,
-                resolution_j=resolution_j,
+                resolution_j=resolution_j if declared_j is None else declared_j,
             ),
         )
         self._resolution_j = resolution_j

@@ -272,6 +272,8 @@ def _ticks() -> Iterator[Cell]:
         "ticks of 20 and 180 ms": Ticks(pattern_s=(0.02, 0.18)),
         "tick 100 ms, one in 20 stalls for three": Ticks(stall_share=0.05),
         "tick 100 ms, steps of 1 J": Ticks(quantum_j=1.0),
+        "tick 20 ms, steps of 1 J": Ticks(tick_s=0.02, quantum_j=1.0),
+        "tick 50 ms, steps of 0.5 J": Ticks(tick_s=0.05, quantum_j=0.5),
     }
     for (name, ticks), duration_s in product(kinds.items(), (0.01, 0.1, 1.0)):
         yield Cell(

@@ -7,14 +7,14 @@ from pytest_energy.meter.tick_times import timed
 from pytest_energy.model import Tick
 
 
-def around(*powers_w: float, after: tuple[float, ...] = ()) -> QuietPower | None:
+def around(*powers_w: float, after: tuple[float, ...] = (), step_j: float = 0.0) -> QuietPower | None:
     """Quiet power where whole ticks of 100 ms drew *powers_w* before a window, and others after it."""
     ticks, joules = [Tick(0.0, 0.0, 1e-6)], 0.0
     for number, power_w in enumerate((*powers_w, 700.0, *after), start=1):
         joules += 0.1 * power_w
         ticks.append(Tick(0.1 * number, joules, 1e-6))
     start = len(powers_w) + 1
-    return quiet_power(*quiet_intervals(timed(ticks, start, start), ()))
+    return quiet_power(*quiet_intervals(timed(ticks, start, start), (), step_j))
 
 
 def test_both_sides_of_one_quiet_have_its_power() -> None:
@@ -54,3 +54,28 @@ def test_quiet_ends_where_the_power_was_another() -> None:
     quiet = around(300.0, 120.0, 120.0)
     assert quiet is not None
     assert [interval.index for interval in quiet.head.intervals] == [1, 2]
+
+
+def test_ticks_that_differ_by_a_step_of_the_counter_are_the_same_quiet() -> None:
+    """At 12.4 J a tick a counter of whole joules shows 12 or 13; quiet power is that of all."""
+    quiet = around(120.0, 130.0, 120.0, 130.0, 120.0, after=(120.0, 130.0), step_j=1.0)
+    assert quiet is not None
+    assert quiet.head == quiet.tail
+    assert quiet.head.power_w == pytest.approx(870.0 / 7)
+
+
+def test_steps_of_the_counter_are_no_wander_of_quiet_power() -> None:
+    """What ticks differ by is explained by the step, and adds nothing to the uncertainty."""
+    powers_w = (120.0, 130.0, 120.0, 130.0, 120.0)
+    in_steps, fine = around(*powers_w, step_j=1.0), around(*(1000 + power_w for power_w in powers_w))
+    assert in_steps is not None
+    assert fine is not None
+    assert in_steps.variance(0.1) == 0.0
+    assert fine.variance(0.1) > 0.0
+
+
+def test_another_quiet_is_told_from_steps_of_the_counter() -> None:
+    """A tick of three steps more than the last is of another quiet."""
+    quiet = around(200.0, 150.0, 120.0, 130.0, 120.0, step_j=1.0)
+    assert quiet is not None
+    assert quiet.head.intervals[0].index == 2

@@ -51,7 +51,7 @@ def test_another_quiet_is_settled_once_it_stays() -> None:
     settling = settled(70.0, 30.0, 12.0, 12.1, 12.0)
     assert settling.is_over
     assert settling.settled_s == pytest.approx(0.1)
-    assert settling.quiet_w == pytest.approx(120.0)
+    assert settling.quiet_w == pytest.approx((12.0 + 12.1 + 12.0) / 0.3)
 
 
 def test_the_work_shown_late_is_no_other_quiet() -> None:
@@ -74,6 +74,23 @@ def test_what_comes_late_never_adds_up_in_quiet_power() -> None:
     for _ in range(5):
         quiet_w = settled(quiet_w, 12.6).quiet_w
     assert quiet_w == 120.0
+
+
+@pytest.mark.parametrize(("step_j", "is_over"), [(0.0, False), (1.0, True)])
+def test_a_step_of_the_counter_is_no_late_joule(step_j: float, *, is_over: bool) -> None:
+    """Of 9.6 J a counter of whole joules shows 9 or 10."""
+    settling = Settling(90.0, step_j)
+    settling.see(*ticks(10.0))
+    assert settling.is_over is is_over
+
+
+def test_quiet_power_is_that_of_all_intervals_that_were_alike() -> None:
+    """Ticks that alternate, or a counter in steps, show another power in each."""
+    settling = Settling(None, 1.0)
+    for first, second in pairwise(ticks(10.0, 9.0, 10.0)):
+        settling.see(first, second)
+    assert settling.is_over
+    assert settling.quiet_w == pytest.approx(29.0 / 0.3)
 
 
 def test_without_a_quiet_before_some_alike_are_needed() -> None:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import asdict, replace
 from itertools import pairwise
+from statistics import fmean
 
 import pytest
 
@@ -24,6 +25,18 @@ def test_a_burst_is_measured_whole() -> None:
         assert reading.void_because is None
         assert abs(reading.channels["gpu:0"] - bench.truth_j(reading)) <= 4 * reading.uncertainty_j
         assert reading.channels["gpu:0"] == pytest.approx(35.0, rel=0.01)
+
+
+def test_a_counter_in_steps_that_it_does_not_declare() -> None:
+    """Of whole joules, ticks of 20 ms are 2 or 3 J: neither is quiet power, and no joule is late."""
+    bench = started(0.02, call_s=(0.0005, 0.001), resolution_j=1.0, declared_j=1e-3, quiet_w=117.3)
+    errors_j = []
+    for _ in range(20):
+        reading = bench.measure((0.1, 700.0))
+        assert reading.void_because is None
+        errors_j.append(reading.channels["gpu:0"] - bench.truth_j(reading))
+        assert abs(errors_j[-1]) <= 2.5 * reading.uncertainty_j < 2.0
+    assert fmean(errors_j) == pytest.approx(0.0, abs=0.3)
 
 
 def test_channels_have_their_own_phases() -> None:
