@@ -15,9 +15,13 @@ Span = tuple[float, float]
 # is no longer the same quiet.
 _SAME_QUIET_SHARE = 0.05
 
-# A tick after the load that differs by less than this is more likely a fit of the counter (18 % short was
-# seen on an H100) or a rest of the work; by more, another power state (a CUDA context adds 70 %).
+# A tick after the load that is higher by less than this is more likely a rest of the work; by more, another
+# power state (a CUDA context adds 70 %).
 _PASSING_SHARE = 0.4
+
+# One that is lower by less than this may be a fit of the counter: 18 % short was seen on an H100, and not
+# more than 2.7 % in 768 windows of four. By more, earlier work was still falling before the window.
+_SHORT_SHARE = 0.25
 
 _ROOT_SIX = math.sqrt(6)
 
@@ -131,12 +135,20 @@ def quiet_power(head: Sequence[Interval], tail: Sequence[Interval]) -> QuietPowe
         expected_w = 2 * max(i.uncertainty_j(before.power_w) / i.duration_s for i in tail)
         beyond_w = math.copysign(max(0.0, abs(difference_w) - expected_w), difference_w)
         return QuietPower(both, both, beyond_w, beyond_w)
-    # A small difference is a passing fit of the counter, a large one another power state. Between the
-    # two nobody knows, and the uncertainty says so.
-    scale_w = math.hypot(difference_w, _PASSING_SHARE * before.power_w)
-    weight = (difference_w / scale_w) ** 2 if scale_w > 0 else 0.0
+    # A small difference is a passing fit of the counter, a large one another power. Between the two nobody
+    # knows, and the uncertainty says so.
+    weight = _weight(difference_w, before.power_w)
     blend = Level(before.power_w + weight * difference_w, after.intervals, after.duration_s)
     return QuietPower(before, blend, 2 * math.sqrt(weight * (1 - weight)) * difference_w, difference_w)
+
+
+def _weight(difference_w: float, power_w: float) -> float:
+    """How far a tail is believed that differs from the head's *power_w*, from 0 to 1."""
+    if power_w <= 0:
+        return 1.0
+    share = difference_w / power_w
+    ratio = share / _PASSING_SHARE if share > 0 else (share / _SHORT_SHARE) ** 2
+    return ratio**2 / (1 + ratio**2)
 
 
 def _is_same_quiet(interval: Interval, power_w: float, share: float) -> bool:

@@ -38,6 +38,7 @@ class Settling:
     Attributes:
         is_over: Whether it has settled.
         settled_s: By when it had, as far as is known; `None` if it had when it was seen first.
+        level_w: Power that the last pairs agree on; `None` before the first.
         quiet_w: Power at rest: the same while it is no other, so that what comes late never adds up in it.
     """
 
@@ -45,7 +46,7 @@ class Settling:
         self.quiet_w, self._step_j = quiet_w, step_j
         self.is_over = False
         self.settled_s: float | None = None
-        self._level_w: float | None = None
+        self.level_w: float | None = None
         self._since: SeenTick | None = None
         self._alike = 0
 
@@ -55,11 +56,11 @@ class Settling:
         share += _SAME_SHARE
         quiet_w = self.quiet_w
         is_quiet = quiet_w is not None and power_w <= quiet_w * (1 + share)
-        is_alike = self._level_w is not None and abs(power_w - self._level_w) <= share * self._level_w
-        if self._level_w is not None and (is_quiet or not is_alike):
+        is_alike = self.level_w is not None and abs(power_w - self.level_w) <= share * self.level_w
+        if self.level_w is not None and (is_quiet or not is_alike):
             self.settled_s = first.time_s
         if self._since is None or not is_alike:
-            self._level_w, self._since, self._alike = power_w, first, 0
+            self.level_w, self._since, self._alike = power_w, first, 0
         self._alike += 1
         self.is_over = is_quiet or self._alike >= _ALIKE_PAIRS
         if self.is_over and not (is_quiet and quiet_w is not None and power_w >= quiet_w * (1 - share)):

@@ -206,6 +206,9 @@ class LiveWindow:
                     del settling[name]
             if settling and not is_new:
                 self._wait_for_one_more(settling)
+        if self._stop is None:  # power that still falls before the work is no less what it is seen against
+            falling_w = {name: one.level_w for name, one in settling.items() if one.level_w is not None}
+            self._quiet.power_w.update(falling_w)
         return settles_s
 
     def _step_j(self, channel: Channel) -> float:

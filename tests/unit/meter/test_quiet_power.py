@@ -44,6 +44,21 @@ def test_a_small_difference_is_believed_in_part_and_leaves_the_rest_open() -> No
     assert quiet.variance(0.1) > 0.0
 
 
+def test_a_much_lower_tail_is_believed() -> None:
+    """What the head had more was left of earlier work: no fit of a counter is so large."""
+    quiet = around(450.0, 450.0, 450.0, after=(120.0,))
+    assert quiet is not None
+    assert quiet.tail.power_w == pytest.approx(120.0, rel=0.05)
+
+
+def test_a_little_lower_tail_may_be_a_fit_of_the_counter() -> None:
+    """A tick that is 18 % short hardly counts, and leaves the rest open."""
+    quiet = around(100.0, 100.0, 100.0, after=(82.0,))
+    assert quiet is not None
+    assert quiet.tail.power_w == pytest.approx(100.0, rel=0.04)
+    assert quiet.difference_w < -10.0
+
+
 def test_without_a_whole_quiet_tick_nobody_knows() -> None:
     """No power is made up."""
     assert around() is None
