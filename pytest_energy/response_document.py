@@ -23,6 +23,7 @@ class ResponseDocument(Document, frozen=True, kw_only=True):
 
     settle_s: _Seconds | None = None
     prompt_s: _Seconds | None = None
+    rest_s: _Seconds = 0.0
     shortest_s: _Seconds = 0.0
     shortest_ticks: _Ticks = 0.0
     edge_s: _Seconds = 0.0

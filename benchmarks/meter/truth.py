@@ -9,8 +9,8 @@ the bursts the device is quiet, so with T the time between those two ticks
 Nothing here knows how the meter under test finds joules: only the sensor's reads and the bursts' edges.
 
 Rule 1: quiet power comes from whole quiet ticks of the same series, in the gaps between its bursts. The first
-        tick after a burst may lack the burst's end, so a gap is quiet from the tick after it on; what the
-        burst left in the tick before counts as the burst's.
+        tick after a burst may lack the burst's end, so a gap is quiet from the tick after it on, once the
+        device is at rest; what it drew until then counts as the burst's.
 Rule 2: when a tick happened is seen only as lying between two reads. The ticks keep to a beat, which all of
         the series' ticks together tell far better than two reads tell one: a tick happened at its beat. Where
         they keep none, those ticks that were seen well are taken at the times they were seen.
@@ -36,8 +36,10 @@ Stretch = tuple[float, float]
 # Fewer gaps tell nothing of how far they are from a line, which takes two.
 _LEAST_GAPS, _LINE_FREEDOM = 3, 2
 
-# Ticks after a burst before the gap is surely quiet: the first may lack the burst's end.
-_TICKS_TO_QUIET = 1
+# Ticks after a burst before the gap is surely quiet: the first may lack the burst's end. And seconds until the
+# device is at rest: ticks of four H100s that begin later after bursts of 10 ms are as all later ones, to 0.1 W;
+# those that begin sooner are up to 1.8 W above them (docs/results/meter-response.md).
+_TICKS_TO_QUIET, _REST_S = 1, 0.16
 
 # A tick that was seen to this share of a period helps to find the beat; the read before another was longer
 # ago, and it only says what the counter was.
@@ -228,6 +230,12 @@ class Quiet:
         return self.power_w + self.slope_w * (time_s - self.middle_s)
 
 
+def _at_rest(ticks: Ticks, since_s: float) -> list[Tick]:
+    """Ticks after work until *since_s*, from when all of it is in the counter and the device is at rest."""
+    after = [tick for tick in ticks.ticks if tick.time_s - 3 * tick.spread_s >= since_s]
+    return [tick for tick in after[_TICKS_TO_QUIET:] if tick.time_s >= since_s + _REST_S]
+
+
 def quiet_power(ticks: Ticks, gaps: Iterable[Stretch]) -> Quiet:
     """Quiet power from the whole quiet ticks in *gaps*.
 
@@ -240,11 +248,7 @@ def quiet_power(ticks: Ticks, gaps: Iterable[Stretch]) -> Quiet:
     """
     parts: list[tuple[Tick, Tick]] = []  # first and last tick of each gap's quiet part
     for from_s, until_s in gaps:
-        inside = [
-            tick
-            for tick in ticks.ticks
-            if tick.time_s - 3 * tick.spread_s >= from_s and tick.time_s + 3 * tick.spread_s <= until_s
-        ][_TICKS_TO_QUIET:]
+        inside = [t for t in _at_rest(ticks, from_s) if t.time_s + 3 * t.spread_s <= until_s]
         if len(inside) >= 2:
             parts.append((inside[0], inside[-1]))
     count = len(parts)
@@ -305,7 +309,7 @@ def series_truth(ticks: Ticks, stretches: Sequence[Stretch], quiet: Quiet) -> Tr
         NotMeasurable: The ticks don't reach around the stretches, or the joules are not above 0.
     """
     before = [t for t in ticks.ticks if t.time_s + 3 * t.spread_s <= stretches[0][0]]
-    after = [t for t in ticks.ticks if t.time_s - 3 * t.spread_s >= stretches[-1][1]][_TICKS_TO_QUIET:]
+    after = _at_rest(ticks, stretches[-1][1])
     if not before or not after:
         raise NotMeasurable("the counter wasn't followed from before the first burst to after the last")
     first, last = before[-1], after[0]

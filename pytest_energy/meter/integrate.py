@@ -377,7 +377,7 @@ def align(
         head_s=max(0.0, start_s - around.best(before).time_s),
         tail_s=max(0.0, around.best(after).time_s - stop_s),
         span_j=ticks[after].joules - ticks[before].joules,
-        quiet=quiet_power(head, tail),
+        quiet=quiet_power(head, tail, resolution_j),
         resolution_j=resolution_j,
         step_j=step_j,
         response=response,

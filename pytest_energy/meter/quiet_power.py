@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from statistics import fmean
 
 from pytest_energy.meter.tick_times import HEAD_TICKS, TimedTicks
@@ -11,9 +11,21 @@ from pytest_energy.meter.tick_times import HEAD_TICKS, TimedTicks
 Span = tuple[float, float]
 """From when to when, in seconds."""
 
+# Quiet power falls for a minute after work, on H100s by up to 0.2 W/s. So it is that of the latest ticks, of
+# as many as it takes to know it to this share.
+_KNOWN_SHARE = 0.001
+
 # Quiet ticks of H100 and H200 agree within 0.2 % (1 sigma), and drift by 1.5 % after a load. More than this
 # is no longer the same quiet.
 _SAME_QUIET_SHARE = 0.05
+
+_FEWEST_TO_WANDER = 3
+
+# Neighbours share a tick: what is off in it adds to one and lacks in the other, and the square of their
+# difference is half as large again as that of two others. And twice, to be sure that it is more.
+_NEIGHBOURS_SHARE = 2 * 1.5
+
+_ROOT_SIX = math.sqrt(6)
 
 # A tick after the load that is higher by less than this is more likely a rest of the work; by more, another
 # power state (a CUDA context adds 70 %).
@@ -22,8 +34,6 @@ _PASSING_SHARE = 0.4
 # One that is lower by less than this may be a fit of the counter: 18 % short was seen on an H100, and not
 # more than 2.7 % in 768 windows of four. By more, earlier work was still falling before the window.
 _SHORT_SHARE = 0.25
-
-_ROOT_SIX = math.sqrt(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +72,20 @@ class QuietPower:
     Attributes:
         difference_w: By how much the two sides differ beyond what the ticks' times explain.
         step_w: By how much power after the window is above that before it.
+        wander: Of the joules of quiet ticks, in J^2/s: what their times and steps don't explain.
     """
 
     head: Level
     tail: Level
     difference_w: float = 0.0
     step_w: float = 0.0
+    wander: float = 0.0
 
     def variance(self, quiet_s: float) -> float:
         """What quiet power that isn't quite constant leaves open over *quiet_s*, in J^2."""
         intervals = {i.index: i for i in (*self.head.intervals, *self.tail.intervals)}.values()
-        count, duration_s = len(intervals), math.fsum(i.duration_s for i in intervals)
-        wander = 0.0  # of the joules, in J^2/s
-        power_w = self.head.power_w
-        if count >= 3 and self.head == self.tail:
-            all_of_it = math.fsum((i.energy_j - power_w * i.duration_s) ** 2 for i in intervals) / (count - 1)
-            of_ticks = fmean(i.uncertainty_j(power_w) ** 2 for i in intervals)
-            wander = max(0.0, all_of_it - 2 * of_ticks) * count / duration_s
-        return wander * (quiet_s + quiet_s**2 / duration_s) + (self.difference_w * quiet_s / 2) ** 2
+        duration_s = math.fsum(i.duration_s for i in intervals)
+        return self.wander * (quiet_s + quiet_s**2 / duration_s) + (self.difference_w * quiet_s / 2) ** 2
 
 
 def quiet_intervals(
@@ -97,9 +103,10 @@ def quiet_intervals(
     tail = [_interval(ticks, index, step_j) for index in range(ticks.tail_start, len(ticks.ticks) - 1)]
     if quiet_s:
         head = [i for i in head if any(_lies_in(ticks, i, span_s) for span_s in quiet_s)]
-        level_w = _latest_power_w(head)
+    latest = _level(_latest(head, _SAME_QUIET_SHARE))
+    level_w = 0.0 if latest is None else latest.power_w
+    if quiet_s:
         return [i for i in head if _is_same_quiet(i, level_w, _PASSING_SHARE)], tail
-    level_w = _latest_power_w(head)
     same = takewhile(lambda i: _is_same_quiet(i, level_w, _SAME_QUIET_SHARE), reversed(head))
     return list(same)[::-1], tail
 
@@ -119,22 +126,26 @@ def _lies_in(ticks: TimedTicks, interval: Interval, span_s: Span) -> bool:
     return span_s[0] <= before.time_s and after.time_s <= span_s[1]
 
 
-def quiet_power(head: Sequence[Interval], tail: Sequence[Interval]) -> QuietPower | None:
+def quiet_power(
+    head: Sequence[Interval], tail: Sequence[Interval], resolution_j: float = 0.0
+) -> QuietPower | None:
     """Quiet power of both sides: the same, unless the tail is clearly another quiet.
 
     `None` if no whole tick is quiet.
     """
     head = _best_known(head)
-    before, after, both = _level(head), _level(tail), _level([*head, *tail])
+    wander = _wander([*head, *tail])
+    latest = _latest(head, _KNOWN_SHARE, wander=wander, resolution_j=resolution_j)
+    before, after, both = _level(latest), _level(tail), _level(_best_known([*latest, *tail]))
     if both is None:
         return None
     if before is None or after is None:
-        return QuietPower(both, both)
+        return QuietPower(both, both, wander=wander)
     difference_w = after.power_w - before.power_w
     if all(_is_same_quiet(i, before.power_w, _SAME_QUIET_SHARE) for i in tail):
         expected_w = 2 * max(i.uncertainty_j(before.power_w) / i.duration_s for i in tail)
         beyond_w = math.copysign(max(0.0, abs(difference_w) - expected_w), difference_w)
-        return QuietPower(both, both, beyond_w, beyond_w)
+        return QuietPower(both, both, beyond_w, beyond_w, wander)
     # A small difference is a passing fit of the counter, a large one another power. Between the two nobody
     # knows, and the uncertainty says so.
     weight = _weight(difference_w, before.power_w)
@@ -157,14 +168,43 @@ def _is_same_quiet(interval: Interval, power_w: float, share: float) -> bool:
     return abs(interval.energy_j - expected_j) <= share * expected_j + 4 * interval.uncertainty_j(power_w)
 
 
-def _latest_power_w(intervals: Sequence[Interval]) -> float:
-    """Power of the last intervals, of as many as it takes to know it to 5 %."""
-    energy_j = duration_s = 0.0
+def _latest(
+    intervals: Sequence[Interval], share: float, *, wander: float = 0.0, resolution_j: float = 0.0
+) -> list[Interval]:
+    """The last of them, as many as it takes to know their power to *share*; or all.
+
+    Args:
+        intervals: In the order of time.
+        share: Of the power, one standard uncertainty.
+        wander: What their ticks don't explain, in J^2/s.
+        resolution_j: Smallest step of the counter.
+    """
+    taken: list[Interval] = []
+    energy_j = duration_s = square_s2 = square_j2 = 0.0
     for interval in reversed(intervals):
+        taken.append(interval)
         energy_j, duration_s = energy_j + interval.energy_j, duration_s + interval.duration_s
-        if energy_j >= 20 * interval.uncertainty_j(energy_j / duration_s):
+        square_s2, square_j2 = square_s2 + interval.spread_s**2, square_j2 + interval.spread_j**2
+        of_ticks_j = math.hypot(energy_j / duration_s * math.sqrt(square_s2), math.sqrt(square_j2))
+        if share * energy_j >= math.hypot(
+            of_ticks_j, math.sqrt(wander * duration_s), resolution_j / _ROOT_SIX
+        ):
             break
-    return energy_j / duration_s if duration_s else 0.0
+    return taken[::-1]
+
+
+def _wander(intervals: Sequence[Interval]) -> float:
+    """What times and steps of quiet ticks don't explain of their joules, in J^2/s; 0 if too few tell.
+
+    It is from the differences between neighbours, which power that rises or falls has hardly a part in.
+    """
+    level, count = _level(intervals), len(intervals)
+    if level is None or count < _FEWEST_TO_WANDER:
+        return 0.0
+    off_j = [i.energy_j - level.power_w * i.duration_s for i in intervals]
+    all_of_it = fmean((after_j - before_j) ** 2 for before_j, after_j in pairwise(off_j)) / 2
+    of_ticks = fmean(i.uncertainty_j(level.power_w) ** 2 for i in intervals)
+    return max(0.0, all_of_it - _NEIGHBOURS_SHARE * of_ticks) * count / level.duration_s
 
 
 def _best_known(intervals: Sequence[Interval]) -> list[Interval]:

@@ -175,15 +175,21 @@ class LiveWindow:
         self._leave_until(now_s + delay_s + LEFT_S)
         self._clock.sleep_s(delay_s)
 
-    def _wait_until_settled(self, since_s: float, watched: Sequence[Channel]) -> dict[str, float]:
-        """Wait until each counter has settled after work until *since_s*, and has ticked twice then.
+    def _settles_after(self, work_s: float) -> dict[str, float]:
+        """Seconds after so much work until each counter has settled, as far as is known before."""
+        return {c.name: settle_s(c, self._sampler.tick_s(c.name), work_s) for c in self._ticked}
+
+    def _wait_until_settled(
+        self, since_s: float, watched: Sequence[Channel], work_s: float = 0.0
+    ) -> dict[str, float]:
+        """Wait until each counter has settled after *work_s* of work until *since_s*, and ticked twice then.
 
         Power of *watched* is then what it was at rest before, or stays the same.
 
         Returns:
             Seconds after *since_s* until each had.
         """
-        settles_s = {c.name: settle_s(c, self._sampler.tick_s(c.name)) for c in self._ticked}
+        settles_s = self._settles_after(work_s)
         moments_s = {channel: since_s + settles_s[channel.name] for channel in self._ticked}
         why_not_ticked = wait_for_ticks(self._sampler, self._clock, moments_s, self._why_faulty)
         self._void(self._why_faulty() or why_not_ticked or why_not_followed(self._sampler, self._ticked))
@@ -280,8 +286,8 @@ class LiveWindow:
             self._stop = stop_now(self._read_edge_channels, self._clock)
             if self._ticked:
                 self._follow_no_more()
-                settles_s = [settle_s(c, self._sampler.tick_s(c.name)) for c in self._ticked]
-                self._leave_until(self._stop.time_s + max(settles_s))
+                settles_s = self._settles_after(self._stop.time_s - self._start.time_s)
+                self._leave_until(self._stop.time_s + max(settles_s.values()))
 
     def _leave_until(self, time_s: float) -> None:
         names = [channel.name for channel in self._ticked if channel.response.waves]
@@ -333,7 +339,7 @@ class LiveWindow:
         is_quiet = self._void_because is None and bool(self._ticked)
         if is_quiet:
             unknown = [channel for channel in self._ticked if channel.response.settle_s is None]
-            self._settles_s = self._wait_until_settled(stop_s, unknown)
+            self._settles_s = self._wait_until_settled(stop_s, unknown, stop_s - self._start.time_s)
             quiet_since_s = stop_s + max(self._settles_s.values())
             names = [channel.name for channel in self._ticked]
             self._quiet.add(quiet_since_s, max(quiet_since_s, self._clock.now_s()), names)

@@ -46,6 +46,7 @@ class CounterResponse:
         settle_s: Seconds after the work's end until all of its joules are in the counter; `None` if unknown.
         prompt_s: The same if they don't come late, where *settle_s* is how long the counter was above quiet:
             nobody knows then whether joules came late or power fell late. `None` if that is known.
+        rest_s: Seconds after the work's end until the device draws what it draws at rest, as far as is known.
         shortest_s: Work that is shorter may be seen hardly or twice, nobody knows: a window is void.
         shortest_ticks: The same, in periods of the counter.
         edge_s: Joules of a step in power are known no better than the step times so many seconds (one
@@ -60,6 +61,7 @@ class CounterResponse:
 
     settle_s: float | None = None
     prompt_s: float | None = None
+    rest_s: float = 0.0
     shortest_s: float = 0.0
     shortest_ticks: float = 0.0
     edge_s: float = 0.0
