@@ -36,8 +36,8 @@ Stretch = tuple[float, float]
 # Fewer gaps tell nothing of how far they are from a line, which takes two.
 _LEAST_GAPS, _LINE_FREEDOM = 3, 2
 
-# Ticks after a burst before the gap is surely quiet: the first may lack its end. And seconds until the device is
-# at rest: ticks of four H100s that begin later after bursts of 10 ms are as all later ones, to 0.1 W; those
+# Ticks after a burst before the gap is surely quiet: the first may lack its end. And seconds until the device
+# is at rest: ticks of four H100s that begin later after bursts of 10 ms are as all later ones, to 0.1 W; those
 # that begin sooner are up to 1.8 W above them (docs/results/meter-response.md).
 _TICKS_TO_QUIET, _REST_S = 1, 0.16
 
