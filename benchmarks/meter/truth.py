@@ -37,8 +37,8 @@ Stretch = tuple[float, float]
 _LEAST_GAPS, _LINE_FREEDOM = 3, 2
 
 # Ticks after a burst before the gap is surely quiet: the first may lack its end. And seconds until the device
-# is at rest: ticks of four H100s that begin later after bursts of 10 ms are as all later ones, to 0.1 W; those
-# that begin sooner are up to 1.8 W above them (docs/results/meter-response.md).
+# is at rest: ticks of four H100s that begin later after bursts of 10 ms are as all later ones, to 0.1 W, and
+# those that begin sooner are up to 1.8 W above them (docs/results/meter-response.md).
 _TICKS_TO_QUIET, _REST_S = 1, 0.16
 
 # A tick that was seen to this share of a period helps to find the beat; the read before another was longer

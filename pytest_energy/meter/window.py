@@ -120,13 +120,15 @@ class LiveWindow:
 
     def get_ready(self) -> None:
         """Wait until the time before now is known to be quiet, and have the monitors watch."""
-        instruments = self._instruments
         if self._is_dead():
             return
-        self._wait_for_quiet()
+        if self._quiet_since_s is not None and not self._is_back_to_back:
+            settles_s = self._wait_until_settled(self._quiet_since_s, self._ticked)
+            self._quiet_since_s += max(settles_s.values())
         if self._void_because is None:
-            instruments.devices.open(self._channels.names)
-        instruments.host.open(is_own_known=self._has_own_time())
+            self._instruments.devices.open(self._channels.names)
+            self._wait_for_place()
+        self._instruments.host.open(is_own_known=self._has_own_time())
 
     def start(self) -> None:
         """Begin now; `get_ready` was called."""
@@ -163,13 +165,10 @@ class LiveWindow:
         self._instruments.synchronize()
         return self._clock.now_s()
 
-    def _wait_for_quiet(self) -> None:
-        """Wait until two ticks of quiet have been seen, and a moment more."""
+    def _wait_for_place(self) -> None:
+        """Wait for the next place in the tick; nothing that takes a while comes between it and the start."""
         if self._quiet_since_s is None:
             return
-        if not self._is_back_to_back:
-            settles_s = self._wait_until_settled(self._quiet_since_s, self._ticked)
-            self._quiet_since_s += max(settles_s.values())
         share, now_s = self._instruments.delays.take(), self._clock.now_s()
         delay_s = until_share_s(self._sampler, self._ticked, share, now_s)
         self._leave_until(now_s + delay_s + LEFT_S)

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import SystemClock, TimeMark
+from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import CounterResponse, Provenance, Reading
 from pytest_energy.sensors.estimate import CHANNEL
@@ -80,6 +81,22 @@ def test_windows_begin_all_over_the_tick_wherever_they_are_asked_for() -> None:
     phases = sorted(start_s / 0.1 % 1.0 for start_s in starts_s)
     steps = [after - before for before, after in pairwise([*phases, phases[0] + 1.0])]
     assert all(step == pytest.approx(1 / 27, abs=0.03) for step in steps)
+
+
+def test_windows_begin_at_their_place_however_long_the_device_takes_to_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its state is asked for before the wait for the place, not after it."""
+    bench = started()
+    monkeypatch.setattr(DeviceMonitor, "open", lambda *_: bench.clock.sleep_s(0.02 * bench.rng.random()))
+    phases = []
+    for _ in range(9):
+        window = bench.meter.open("test")
+        phases.append(bench.clock.now_s() / 0.1 % 1.0)
+        bench.device.work((BURST,))
+        window.close()
+    steps = [after - before for before, after in pairwise([*sorted(phases), min(phases) + 1.0])]
+    assert all(step == pytest.approx(1 / 9, abs=0.02) for step in steps)
 
 
 def test_a_window_right_after_another_does_not_wait_for_quiet() -> None:
