@@ -157,9 +157,10 @@ class Sampler:
         self._sensors = {channel.name: sensor for sensor in sensors for channel in sensor.channels}
         # A sensor's wrap count and the like must not be changed by two threads at once.
         self._locks = {id(sensor): Lock() for sensor in sensors}
-        ticked = [channel.name for channel in channels if channel.is_ticked]
+        ticked = [channel for channel in channels if channel.is_ticked]
         self._trackers: dict[str, TickTracker | RegularReads] = {
-            name: TickTracker(now_s, len(ticked)) for name in ticked
+            channel.name: TickTracker(now_s, len(ticked), is_known=channel.response.settle_s is not None)
+            for channel in ticked
         }
         self._untouched = [channel.name for channel in channels if not channel.is_ticked]
         if read_every_s is not None:

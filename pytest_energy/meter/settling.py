@@ -23,6 +23,9 @@ _STRETCH_S = 0.08
 # the work's own power for two of 80 ms.
 _ALIKE_PAIRS = 3
 
+# Far more than a sum of seconds is rounded by.
+_BEFORE_S = 1e-9
+
 # A fall of more than this from a tick to the next can't be told from one of all of it; and no fall is taken
 # back over more time constants than these.
 _LARGEST_FALL, _LARGEST_EXPONENT = 0.95, 50.0
@@ -37,7 +40,8 @@ class Settling:
 
     Attributes:
         is_over: Whether it has settled.
-        settled_s: By when it had, as far as is known; `None` if it had when it was seen first.
+        settled_s: By when it had, as far as is known: surely before a tick from which on power was as now.
+            `None` if it had when it was seen first.
         level_w: Power that the last pairs agree on; `None` before the first.
         quiet_w: Power at rest: the same while it is no other, so that what comes late never adds up in it.
     """
@@ -58,7 +62,7 @@ class Settling:
         is_quiet = quiet_w is not None and power_w <= quiet_w * (1 + share)
         is_alike = self.level_w is not None and abs(power_w - self.level_w) <= share * self.level_w
         if self.level_w is not None and (is_quiet or not is_alike):
-            self.settled_s = first.time_s
+            self.settled_s = first.after_s - _BEFORE_S
         if self._since is None or not is_alike:
             self.level_w, self._since, self._alike = power_w, first, 0
         self._alike += 1

@@ -56,6 +56,7 @@ class SteadyBeat:
         self._covariance = 0.0
         self._period_variance = max(_FIRST_PERIOD_SHARE * period_s, spread_s / 2) ** 2
         self._off_square = self._seen_square = 0.0
+        self._has_moved = False
 
     @property
     def is_sure(self) -> bool:
@@ -112,15 +113,21 @@ class SteadyBeat:
         self._time_s += count * self._period_s
         self._possible.pass_over(count)
 
-    def contradicts(self, time_s: float, spread_s: float) -> bool:
-        """Whether a tick that was seen is not one of this beat."""
+    def contradicts(self, time_s: float, spread_s: float, *, by: float = _OTHER) -> bool:
+        """Whether a tick that was seen is not one of this beat, *by* so many standard uncertainties."""
         count = max(1, round((time_s - self._time_s) / self._period_s))
         expected_s, known_s = self.at(count)
-        return abs(time_s - expected_s) > _OTHER * math.hypot(known_s, spread_s)
+        return abs(time_s - expected_s) > by * math.hypot(known_s, spread_s)
 
     def forget_looks(self) -> None:
         """Rule nothing out any more by looks from before now: the beat may be a little off since."""
         self._possible.begin(*self._filtered())
+
+    def move_to(self, time_s: float, spread_s: float) -> None:
+        """Know that ticks come as regularly as before, but at other moments, since one at *time_s*."""
+        self._time_s, self._time_variance, self._covariance = time_s, spread_s**2, 0.0
+        self.forget_looks()
+        self._has_moved = True
 
     def _filtered(self) -> tuple[float, float, float, float]:
         """Time and period by the filter, and how well each is known."""
@@ -145,9 +152,11 @@ class SteadyBeat:
             most_s = _LARGE * max(self.off_s, math.hypot(self.spread_s, spread_s))
             off_s = min(most_s, max(-most_s, off_s))
         self.count += 1
-        gain = max(_GAIN, 1 / self.count)
-        self._off_square += gain * (off_s**2 - self._off_square)
-        self._seen_square += gain * (spread_s**2 + self._time_variance - self._seen_square)
+        if not self._has_moved:  # else it shows how well the move was seen
+            gain = max(_GAIN, 1 / self.count)
+            self._off_square += gain * (off_s**2 - self._off_square)
+            self._seen_square += gain * (spread_s**2 + self._time_variance - self._seen_square)
+        self._has_moved = False
         total = self._time_variance + spread_s**2
         time_gain, period_gain = self._time_variance / total, self._covariance / total
         self._time_s += time_gain * off_s

@@ -81,6 +81,12 @@ _KNOWN_CALLS = 0.25
 # Known to no better than this share of a tick, the next is looked at even where somebody waits.
 _VAGUE_SHARE = 0.02
 
+# A beat has moved if a tick is off by this many standard uncertainties; less is a tick seen badly.
+_MOVED = 5.0
+
+# A tick that may come at another moment than it did is looked for so closely: from end to end of two reads.
+_MOVED_SHARE = 0.01
+
 # So is the one after a hold-up of so many ticks more than are passed over.
 _HELD_UP_BELIEVED = 10
 
@@ -110,6 +116,8 @@ class TickFollower:
         self._close_count = 0  # ticks that were looked at closely and did not keep to the beat
         self._retry_ticks = _RETRY_TICKS  # until they are looked at closely again
         self._is_doubted = False  # whether the beat may have changed since
+        self._may_have_moved = False  # whether ticks may come at other moments since, as regularly as before
+        self._has_kept = False  # whether it has ever kept to a beat
         # From ticks that were looked at closely.
         self._steady = SteadyBeat(beat.time_s, beat.period_s, beat.reach_s)
 
@@ -118,12 +126,15 @@ class TickFollower:
         return plan.why is Why.CLOSE and self._unchanged_count > 0
 
     def hurry(self, plan: Plan, now_s: float) -> Plan:
-        """A plan in place of *plan*, for somebody who has begun to wait."""
+        """A plan in place of *plan*, for somebody who has begun to wait: there may have been work."""
+        reader = self._reader
+        if not reader.keeps_beat and reader.round_s <= _CLOSE_CALL_SHARE * self.beat.period_s:
+            self._may_have_moved = True
         if plan.why in {Why.PASSING_OVER, Why.BELIEVED}:
             return self.expect(now_s)
         if plan.why is Why.CLOSE and self._is_kept_to():
             return plan  # a read before would show nothing new, and disturb the counter right after work
-        if plan.due_s > now_s + 2 * self._reader.call_s:
+        if plan.due_s > now_s + 2 * reader.call_s:
             return Plan(now_s, Why.PUT_IN, replace(plan.resumed or plan, due_s=plan.due_s))
         return plan
 
@@ -172,6 +183,8 @@ class TickFollower:
             self._is_doubted = self._is_kept_to() and not is_other
             if is_other:
                 self._steady = SteadyBeat(tick.time_s, self._steady.period_s, tick.spread_s)
+        elif self._may_have_moved:
+            self._move_to(tick)
         return tick, self.expect(now_s)
 
     def _see_close(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
@@ -179,9 +192,11 @@ class TickFollower:
         now_s = read.ended_s
         is_first = not self._unchanged_count
         is_late = is_first and self._reader.late_s > _LATE_SHARE * self._reach_s
-        if is_late and read.joules != last.joules:
+        has_passed = is_first and read.joules != last.joules
+        if is_late and has_passed:
             return self._see_missed(last, read, last_tick_s)
-        if read.joules == last.joules or (self._believed_count and is_first):
+        self._may_have_moved = self._may_have_moved or (has_passed and self._has_kept)
+        if read.joules == last.joules or ((self._believed_count or self._may_have_moved) and is_first):
             # The first read after ticks that were passed over has another value in any case.
             self._unchanged_count += 1
             if now_s - self._next_s > WIDEST_SHARE * self.beat.period_s:
@@ -193,16 +208,24 @@ class TickFollower:
         tick = self._tick(last, read)
         if self._is_doubted and self._steady.contradicts(tick.time_s, tick.spread_s):
             self._steady = SteadyBeat(tick.time_s, self._steady.period_s)  # another beat since nobody looked
-        else:
+        elif not self._may_have_moved or not self._move_to(tick):
             if self._is_doubted:
                 self._steady.forget_looks()
             self._steady.take(tick.time_s, tick.spread_s, self._between_s(last, read, tick))
         self._close_count = 0 if self._is_kept_to() else self._close_count + 1
+        self._has_kept = self._has_kept or self._is_kept_to()
         self.beat.move_to(self._steady.time_s, self._steady.period_s)
-        self._believed_count, self._is_doubted = 0, False
+        self._believed_count, self._is_doubted, self._may_have_moved = 0, False, False
         if self._is_kept_to():  # the beat knows it better, and all ticks are then off by the same
             tick = replace(tick, time_s=self._steady.time_s, spread_s=self._tick_spread_s(0))
         return tick.later_than(last_tick_s), self.expect(now_s)
+
+    def _move_to(self, tick: SeenTick) -> bool:
+        """Move the beat to *tick*, if a counter that keeps to it has moved it."""
+        has_moved = self._has_kept and self._steady.contradicts(tick.time_s, tick.spread_s, by=_MOVED)
+        if has_moved:
+            self._steady.move_to(tick.time_s, tick.spread_s)
+        return has_moved
 
     def _see_missed(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in a look that began too late, as another counter was read; the beat learns nothing."""
@@ -265,7 +288,7 @@ class TickFollower:
         """Whether to look closely at the next tick: the beat is not known well enough, or for long."""
         steady, reader = self._steady, self._reader
         known_s = steady.at(max(1, math.ceil((now_s - steady.time_s) / steady.period_s)))[1]
-        if self._is_doubted or known_s > _VAGUE_SHARE * steady.period_s:
+        if self._is_doubted or self._may_have_moved or known_s > _VAGUE_SHARE * steady.period_s:
             return True
         if self._is_left(now_s):
             return False
@@ -302,7 +325,7 @@ class TickFollower:
         lead_s = _CLOSE_CALLS * reader.call_s + _ALLOWED_LATE * reader.usual_late_s
         ahead = max(1, math.ceil((now_s + lead_s - steady.time_s) / steady.period_s))
         tick_s, spread_s = steady.at(ahead)
-        if self._is_doubted:
+        if self._is_doubted or self._may_have_moved:
             spread_s = max(spread_s, _VAGUE_SHARE * steady.period_s)
         lead_s += min(_CLOSE_ERRORS * spread_s, WIDEST_SHARE * steady.period_s)
         if reader.is_of_end:
@@ -312,6 +335,8 @@ class TickFollower:
             count = max(2, math.floor((lead_s - reader.usual_late_s) / gap_s))
             lead_s = reader.usual_late_s + count * gap_s
             lead_s += (self._dither.take() - 0.5) * min(gap_s, 2 * spread_s)
+        else:
+            lead_s += self._dither.take() * max(0.0, LEAST_GAP_S - reader.call_s)  # as with short calls
         self._believed_count += ahead - 1
         self._next_s, self._reach_s = tick_s, lead_s
         return Plan(max(now_s, tick_s - lead_s), Why.CLOSE)
@@ -350,7 +375,7 @@ class TickFollower:
 
     def _tick(self, last: Read, read: Read) -> SeenTick:
         gap_s = read.looked_s - last.looked_s
-        if self._unchanged_count == 0:
+        if self._unchanged_count == 0 and not self._may_have_moved:
             # The read before is from before a sleep, and the tick came earlier than expected: probably not by
             # much, but who knows; a gap as wide again as it was meant to be says so.
             gap_s = min(gap_s, 2 * max(2 * self._reach_s, self._reader.call_s) + self._reader.late_s)
@@ -414,6 +439,8 @@ class TickFollower:
         elif late_s < SILENT_S:
             # The tick is late. Look again soon, then less and less often, but more often than it ticks.
             gap_s = max(self._reach_s - call_s, min(0.1 * late_s, WIDEST_SHARE * self.beat.period_s))
+            if self._may_have_moved and self._has_kept:
+                gap_s = min(gap_s, _MOVED_SHARE * self.beat.period_s)
             due_s = now_s + max(gap_s, 0.5 * LEAST_GAP_S)
         else:
             due_s = now_s + _SILENT_GAP_S

@@ -147,12 +147,14 @@ def _kept_to_beat(first: int, ticks: Sequence[_NumberedTick]) -> TickTimes | Non
     beat, jitter = _fit_with_jitter(ticks)
     best: list[BestTime] = []
     kept_count = 0
-    for tick in ticks:
+    for index, tick in enumerate(ticks):
         distance_s = beat.distance_s(tick)
         if tick.is_counted and distance_s * distance_s <= _WILD**2 * (tick.variance + jitter):
             kept_count += 1
             shrink = tick.variance / (tick.variance + jitter)
             spread_s = math.sqrt(jitter * shrink)
+        elif any(_are_together(beat, tick, other) for other in ticks[max(0, index - 1) : index + 2]):
+            shrink, spread_s = 0.0, math.sqrt(tick.variance)  # the beat has moved: work may do that
         else:
             # The beat contradicts it: it may err by its distance from the beat.
             off_s = abs(distance_s) % beat.period_s
@@ -161,6 +163,15 @@ def _kept_to_beat(first: int, ticks: Sequence[_NumberedTick]) -> TickTimes | Non
     if kept_count < (1 - _WILD_SHARE) * sum(tick.is_counted for tick in ticks):
         return None  # the beats were miscounted, or there is none
     return TickTimes(first=first, ticks=tuple(best), beat=beat)
+
+
+def _are_together(beat: _Beat, tick: _NumberedTick, other: _NumberedTick) -> bool:
+    """Whether two ticks are as far off the beat, both known well enough to be counted."""
+    if tick is other or not (tick.is_counted and other.is_counted):
+        return False
+    apart_s = abs(beat.distance_s(tick) - beat.distance_s(other)) % beat.period_s
+    apart_s = min(apart_s, beat.period_s - apart_s)
+    return apart_s * apart_s <= _WILD**2 * (tick.variance + other.variance)
 
 
 def _fit_with_jitter(ticks: Sequence[_NumberedTick]) -> tuple[_Beat, float]:

@@ -107,14 +107,15 @@ class TickTracker:
     Args:
         now_s: When it begins.
         counter_count: Counters that the same thread reads, this one among them.
+        is_known: How the counter responds to work is known.
     """
 
-    def __init__(self, now_s: float, counter_count: int = 1) -> None:
+    def __init__(self, now_s: float, counter_count: int = 1, *, is_known: bool = False) -> None:
         self.plan = Plan(now_s, Why.SEARCHING)
         self._last: Read | None = None
         self._moved_s = now_s  # the end of the last read that had another value than the one before
         self._last_tick_s = now_s
-        self._reader = Reader(counter_count)
+        self._reader = Reader(counter_count, is_known=is_known)
         self._is_newly_eager = self._is_newly_left = self._has_failed = False
         self._search = _Search(self._reader)
         self._follower: TickFollower | None = None

@@ -141,10 +141,11 @@ class Reader:
         left_until_s: Until when no read is wanted, where the beat is known: reads disturb what is counted.
         is_of_end: Calls give what the counter has at their end.
         counter_count: Counters that one thread reads, this one among them: they share its processor time.
+        is_known: How the counter responds to work is known.
     """
 
-    def __init__(self, counter_count: int = 1) -> None:
-        self.counter_count = counter_count
+    def __init__(self, counter_count: int = 1, *, is_known: bool = False) -> None:
+        self.counter_count, self.is_known = counter_count, is_known
         self.call_s = self.mean_call_s = self.late_s = self.usual_late_s = 0.0
         self.is_eager = self.follows_each = self.is_of_end = False
         self.left_until_s = -math.inf
@@ -166,6 +167,16 @@ class Reader:
         """As `stride`, where one read for each tick that is followed is enough."""
         cost_s = self.counter_count * (self.mean_call_s + _STEP_CPU_S)
         return max(1, math.ceil(cost_s / (_BELIEVED_CPU_SHARE * tick_s)), _least_stride(tick_s))
+
+    @property
+    def keeps_beat(self) -> bool:
+        """Whether the counter is known to keep its beat in work: its response is, or is being measured."""
+        return self.is_known or math.isfinite(self.left_until_s)
+
+    @property
+    def round_s(self) -> float:
+        """Seconds in which each counter of the thread is read once."""
+        return self.counter_count * self.mean_call_s
 
     @property
     def least_reach_s(self) -> float:

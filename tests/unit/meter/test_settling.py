@@ -43,14 +43,21 @@ def test_a_counter_that_still_falls_is_waited_for() -> None:
     """A filter of half a tick lets the joules come for some ticks."""
     settling = settled(120.0, 40.0, 16.0, 13.5, 12.1)
     assert settling.is_over
-    assert settling.settled_s == pytest.approx(0.3)
+    assert settling.settled_s == pytest.approx(0.3 - 2e-3)
+
+
+def test_it_had_settled_surely_before_the_tick_from_which_power_was_quiet() -> None:
+    """So that the interval from that tick on is known to be quiet."""
+    settling = settled(120.0, 40.0, 12.1)
+    assert settling.settled_s is not None
+    assert settling.settled_s < seen_tick(1, 0.0).after_s
 
 
 def test_another_quiet_is_settled_once_it_stays() -> None:
     """A context that was opened in the window adds two thirds for good; it had settled when that began."""
     settling = settled(70.0, 30.0, 12.0, 12.1, 12.0)
     assert settling.is_over
-    assert settling.settled_s == pytest.approx(0.1)
+    assert settling.settled_s == pytest.approx(0.1 - 2e-3)
     assert settling.quiet_w == pytest.approx((12.0 + 12.1 + 12.0) / 0.3)
 
 
@@ -58,7 +65,7 @@ def test_the_work_shown_late_is_no_other_quiet() -> None:
     """A delay of two ticks shows the work's power for two: the counter hasn't settled by then."""
     settling = settled(120.0, 78.0, 78.0, 12.0)
     assert settling.is_over
-    assert settling.settled_s == pytest.approx(0.2)
+    assert settling.settled_s == pytest.approx(0.2 - 2e-3)
     assert settling.quiet_w == 120.0
 
 

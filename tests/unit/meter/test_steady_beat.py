@@ -48,6 +48,17 @@ def test_another_beat_contradicts() -> None:
     assert not beat.contradicts(60 * 0.1000015 + 0.001, 1e-3)
 
 
+def test_a_beat_that_has_moved_is_as_regular_as_before() -> None:
+    """Ticks come 30 ms earlier from one on: the period and how well ticks keep to it are still known."""
+    beat = followed(count=50)
+    off_s, period_s = beat.off_s, beat.period_s
+    beat.move_to(60 * 0.1000015 - 0.03, 2e-3)
+    beat.take(61 * 0.1000015 - 0.03 + 3e-3, 1e-4)  # how far off it comes is how badly the move was seen
+    assert beat.off_s == off_s
+    assert beat.period_s == pytest.approx(period_s, rel=1e-6)
+    assert beat.at(1)[0] == pytest.approx(62 * 0.1000015 - 0.03 + 3e-3, abs=1e-4)
+
+
 def test_ticks_that_can_not_be_counted_say_when_one_was() -> None:
     """A period that is known to 5 % is not taken for another after thirty ticks that nobody saw."""
     beat = SteadyBeat(0.0, 0.105, spread_s=0.01)

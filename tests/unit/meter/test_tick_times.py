@@ -88,3 +88,19 @@ def test_one_held_up_read_is_no_lever() -> None:
     ticks[20] = replace(ticks[20], time_s=ticks[20].time_s + 0.024)
     integral = integrate(ticks, 3.01, 3.02, quiet_s=((0.0, 3.01),))
     assert integral.energy_j == pytest.approx(6.6 + QUIET_W * 0.01, abs=0.3)
+
+
+def test_ticks_that_are_off_the_beat_by_the_same_are_of_a_moved_one() -> None:
+    """Work may move the beat: three ticks that are 37 ms early are as well known as they were seen."""
+    times_s = [0.1 * number - (0.037 if number >= HEAD_TICKS else 0.0) for number in range(HEAD_TICKS + 3)]
+    fit = fit_tick_times(0, times_s, [5e-4] * len(times_s))
+    assert fit.beat is not None
+    assert [tick.spread_s for tick in fit.ticks[-3:]] == pytest.approx([5e-4] * 3)
+    assert [tick.time_s for tick in fit.ticks[-3:]] == pytest.approx(times_s[-3:])
+
+
+def test_a_tick_that_is_off_the_beat_alone_was_seen_badly() -> None:
+    """It may err by its distance from the beat, whatever was thought of it."""
+    times_s = [0.1 * number - (0.037 if number == 30 else 0.0) for number in range(HEAD_TICKS)]
+    fit = fit_tick_times(0, times_s, [5e-4] * HEAD_TICKS)
+    assert fit.ticks[30].spread_s == pytest.approx(0.037, rel=0.05)

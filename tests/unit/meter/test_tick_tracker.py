@@ -13,12 +13,17 @@ class Reads:
     """Reads of a counter that ticks once each *tick_s* from 0.03 s on, whenever the tracker wants one."""
 
     def __init__(
-        self, tick_s: float, call_s: float = 0.003, tick_at: Callable[[int], float] | None = None
+        self,
+        tick_s: float,
+        call_s: float = 0.003,
+        tick_at: Callable[[int], float] | None = None,
+        *,
+        is_known: bool = False,
     ) -> None:
         self.tick_at = (lambda number: 0.03 + number * tick_s) if tick_at is None else tick_at
         self.call_s = call_s
         self.now_s = 0.0
-        self.tracker = TickTracker(0.0)
+        self.tracker = TickTracker(0.0, is_known=is_known)
         self._number = self.count = 0
 
     def read(self) -> SeenTick | None:
@@ -352,3 +357,57 @@ def test_ticks_after_a_hold_up_are_where_they_are_said_to_be(shift_s: float, *, 
         errors += [(t.time_s - reads.tick_at(n)) / t.spread_s for t, n in zip(seen, numbers, strict=True)]
     assert len(errors) > 150
     assert max(map(abs, errors)) < 2.0
+
+
+def moving(shift_s: float, *, is_known: bool = False) -> Reads:
+    """Reads of a counter that keeps to its beat, but for a move at 9.5 s: it ticked faster in work."""
+    return Reads(
+        0.1, 8e-4, lambda number: 0.03 + 0.1 * number + (shift_s if number > 94 else 0.0), is_known=is_known
+    )
+
+
+@pytest.mark.parametrize("shift_s", [-0.08, -0.06, -0.037, -0.02, -0.008, 0.02, 0.06])
+def test_a_beat_that_work_has_moved_is_seen_by_whoever_waits(shift_s: float) -> None:
+    """Each tick after it is where it is said to be, to a percent of a tick, and the beat is kept to again."""
+    reads = moving(shift_s)
+    reads.until(9.6)
+    reads.tracker.poll_eagerly()
+    seen = reads.until(10.3)
+    assert len(seen) >= 5
+    for tick in seen[1:]:  # of the first only its value is sure
+        off_s = (tick.time_s - 0.03 - shift_s + 0.05) % 0.1 - 0.05
+        assert abs(off_s) < max(1e-3, 3 * tick.spread_s)
+        assert tick.spread_s < 1e-3
+    before = reads.count
+    assert len(reads.until(11.3)) == pytest.approx(10, abs=1)
+    assert reads.count - before <= 40
+
+
+def test_a_beat_that_is_known_to_be_kept_in_work_is_not_looked_at_for_that() -> None:
+    """A counter whose response is known is believed after work as before: reads would disturb it."""
+    reads = moving(0.0, is_known=True)
+    reads.until(9.6)
+    before = reads.count
+    reads.tracker.poll_eagerly()
+    assert len(reads.until(10.05)) == 4
+    assert reads.count - before <= 4
+
+
+def test_a_look_that_comes_after_its_tick_waits_for_the_next() -> None:
+    """In work a counter may tick earlier; how irregular it is at rest is not learned from that."""
+    reads = moving(-0.03)
+    reads.tracker.follow_each(is_each=True)
+    reads.until(16.0)  # one in 40 is looked at
+    seen = reads.until(20.0)
+    assert all(abs((tick.time_s + 0.05) % 0.1 - 0.05) < 1e-3 for tick in seen[-10:])
+    before = reads.count
+    reads.until(22.0)
+    assert reads.count - before <= 30
+
+
+def test_looks_by_short_calls_are_not_locked_to_the_tick() -> None:
+    """Calls of 20 us come 0.2 ms apart: begun always as long before the tick, all would err alike."""
+    reads = Reads(0.02, 2e-5)
+    reads.until(100.0)
+    seen = reads.until(101.0)
+    assert max(abs((tick.time_s - 0.03 + 0.01) % 0.02 - 0.01) for tick in seen) < 3e-5
