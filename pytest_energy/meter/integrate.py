@@ -33,6 +33,7 @@ from pytest_energy.meter.quiet_power import Interval, QuietPower, Span, quiet_in
 from pytest_energy.meter.response import Gain, edge_uncertainty_s, gain
 from pytest_energy.meter.settling import late_j
 from pytest_energy.meter.tick_times import TimedTicks, timed
+from pytest_energy.meter.unevenness import Moment, unevenness
 from pytest_energy.model import CounterResponse, Tick
 from pytest_energy.model.values import UNKNOWN_RESPONSE
 from pytest_energy.sensors.protocol import COUNTER_AGE_S
@@ -239,7 +240,7 @@ class Aligned:
         quiet_w, duration_s = (head_w + tail_w) / 2, self.stop_s - self.start_s
         quiet_j = quiet_w * duration_s
         variance += (self._beat_error_share() * quiet_w * (self.head_s + self.tail_s)) ** 2
-        gain = self._gain()
+        gain = self._gain(self._unevenness(self.quiet, quiet_w))
         share = gain.share
         excess_j = (span_j - head_w * self.head_s - tail_w * self.tail_s - quiet_j) / share
         gain_j = excess_j * gain.uncertainty / share
@@ -294,7 +295,24 @@ class Aligned:
             return 0.0
         return math.hypot(quiet.head.power_w * before_s, quiet.tail.power_w * after_s)
 
-    def _gain(self) -> Gain:
+    def _unevenness(self, quiet: QuietPower, quiet_w: float) -> float:
+        """How uneven power was, by the ticks inside the window."""
+        start = Moment(self.start_s, self.ticks.ticks[self.before].joules + quiet.head.power_w * self.head_s)
+        stop = Moment(self.stop_s, self.ticks.ticks[self.after].joules - quiet.tail.power_w * self.tail_s)
+        inside = [
+            [
+                Moment(tick.time_s, tick.joules, tick.spread_s or 0.0)
+                for tick in self.ticks.ticks[span.first : span.first + len(span.ticks)]
+                if self.start_s < tick.time_s < self.stop_s
+            ]
+            for span in self.ticks.spans
+        ]
+        first, *others = inside
+        parts = [[start, *first], [*others[0], stop]] if others else [[start, *first, stop]]
+        tick_s = self.ticks.period_s(self.before) or math.inf
+        return unevenness(parts, quiet_w=quiet_w, edge_s=self.response.edge_s, tick_s=tick_s)
+
+    def _gain(self, unevenness: float) -> Gain:
         """Share of the work's power above quiet that the counter has seen."""
         tick, tick_s = self.ticks.best(self.before), self.ticks.period_s(self.before)
         return gain(
@@ -304,6 +322,7 @@ class Aligned:
             tick_at_s=tick.time_s,
             tick_s=tick_s or math.inf,
             spread_s=self.ticks.ticks[self.before].spread_s or 0.0,  # the beat's too, which all ticks share
+            unevenness=unevenness,
         )
 
     def _tick_variance(self, quiet: QuietPower) -> float:

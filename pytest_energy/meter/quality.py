@@ -274,7 +274,10 @@ def why_counter_disagrees(
         if len(powers_w) < _POWER_COUNT:
             continue
         counted_w, power_w = channels[name] / duration_s, fmean(powers_w)
-        chance_w = 3 * stdev(powers_w) / math.sqrt(len(powers_w))
+        # If the counter is right, powers deviate by this at most (Bhatia and Davis 2000). Of a load in waves
+        # that the looks met low by chance, their own deviation is too small as well.
+        most_w = math.sqrt(max(0.0, (max(powers_w) - counted_w) * (counted_w - min(powers_w))))
+        chance_w = 3 * max(stdev(powers_w), most_w) / math.sqrt(len(powers_w))
         if abs(counted_w - power_w) > _POWER_SHARE * power_w + chance_w:
             return (
                 f"{name}: its counter gives {to_text(counted_w, 'W')}, "

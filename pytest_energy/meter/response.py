@@ -90,6 +90,7 @@ def gain(
     tick_at_s: float,
     tick_s: float,
     spread_s: float = 0.0,
+    unevenness: float = 1.0,
 ) -> Gain:
     """What is counted of even power between two moments; all if the response knows nothing of it.
 
@@ -100,6 +101,7 @@ def gain(
         tick_at_s: When the counter changed, at any of its ticks.
         tick_s: The counter's period.
         spread_s: Standard uncertainty of *tick_at_s*.
+        unevenness: How much larger than those of even power the steps in power were (see `unevenness`).
 
     Raises:
         NotMeasurable: The counter sees too little of so short a window, or is known too badly for it.
@@ -120,7 +122,7 @@ def gain(
             f"the counter sees {100 * max(0.0, share):.0f} +- {100 * uncertainty:.0f} % of a window of "
             f"{to_text(duration_s, 's')} at this moment of its tick: do more work per round"
         )
-    return Gain(share, uncertainty)
+    return Gain(share, math.hypot(unevenness * edge, of_tick))
 
 
 def followed_response(channel: Channel) -> CounterResponse:

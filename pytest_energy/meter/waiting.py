@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.quiet_power import Span
@@ -29,6 +29,9 @@ _WAIT_TICKS, _WAIT_S = 4.0, 1.0
 # of 10 ms of work, and half a percent of those of so long work.
 _SHORT_S = 0.05
 
+# A read takes a millisecond of processor time (docs/decisions/0004-every-tick.md): so often, 2 % of a core.
+_READ_EACH_S = 0.05
+
 
 def settle_s(channel: Channel, tick_s: float | None, work_s: float = 0.0) -> float:
     """Seconds after work until its joules are in the counter of *channel*, of the period *tick_s*.
@@ -47,6 +50,16 @@ def slowest_tick_s(sampler: TickSource, channels: Iterable[Channel]) -> float | 
     """The longest period of those channels that tick; `None` if none is known."""
     ticks_s = [sampler.tick_s(channel.name) for channel in channels if channel.is_ticked]
     return max((tick_s for tick_s in ticks_s if tick_s is not None), default=None)
+
+
+def to_follow(sampler: TickSource, ticked: Collection[Channel]) -> list[Channel]:
+    """Those whose ticks inside a window are to show how even its work is, as nothing is known of them.
+
+    None of them where to read each tick would cost more than 2 % of a core.
+    """
+    if (slowest_tick_s(sampler, ticked) or 0.0) < _READ_EACH_S * len(ticked):
+        return []
+    return [channel for channel in ticked if channel.response.settle_s is None]
 
 
 def until_share_s(sampler: TickSource, channels: Iterable[Channel], share: float, now_s: float) -> float:

@@ -38,6 +38,7 @@ from pytest_energy.meter.waiting import (
     QuietSpans,
     settle_s,
     slowest_tick_s,
+    to_follow,
     until_share_s,
     wait_for_ticks,
     why_not_followed,
@@ -102,6 +103,7 @@ class LiveWindow:
         self._ticked = channels.ticked
         self._void_because = void_because
         self._phases: list[LivePhase] = []
+        self._followed: Sequence[Channel] = ()
         self._reading: Reading | None = None
         self._opened_s = self._clock.now_s()
         self._start = Edge(self._opened_s, ())
@@ -136,6 +138,7 @@ class LiveWindow:
             return
         if self._ticked:
             self._sampler.mark()
+            self._follow_each(to_follow(self._sampler, self._ticked))
         self._before = self._instruments.marks.before()
         self._instruments.synchronize()
         self._start = start_now(self._read_edge_channels, self._clock)
@@ -212,8 +215,7 @@ class LiveWindow:
             if settling and not is_new:
                 self._wait_for_one_more(settling)
         if self._stop is None:  # power that still falls before the work is no less what it is seen against
-            falling_w = {name: one.level_w for name, one in settling.items() if one.level_w is not None}
-            self._quiet.power_w.update(falling_w)
+            self._quiet.power_w |= {name: one.level_w for name, one in settling.items() if one.level_w}
         return settles_s
 
     def _step_j(self, channel: Channel) -> float:
@@ -264,7 +266,7 @@ class LiveWindow:
             exact=self._channels.exact_names,
         )
         if self._ticked and not self._phases:  # edges are interpolated between ticks: each of them counts
-            self._sampler.follow_each([channel.name for channel in self._ticked], is_each=True)
+            self._follow_each(self._ticked)
         self._phases.append(phase)
         return phase
 
@@ -272,7 +274,7 @@ class LiveWindow:
         """End the window without a wait; its reading is void."""
         if self._reading is None:
             self._void(because)
-            self._follow_no_more()
+            self._follow_each(())
             self._leave_until(-math.inf)
             self._instruments.host.abandon()
             self._instruments.devices.abandon()
@@ -283,8 +285,8 @@ class LiveWindow:
         if self._stop is None and self._reading is None and not self._is_dead():
             self._instruments.synchronize()
             self._stop = stop_now(self._read_edge_channels, self._clock)
+            self._follow_each(())
             if self._ticked:
-                self._follow_no_more()
                 settles_s = self._settles_after(self._stop.time_s - self._start.time_s)
                 self._leave_until(self._stop.time_s + max(settles_s.values()))
 
@@ -293,9 +295,12 @@ class LiveWindow:
         if names:
             self._sampler.leave_until(names, time_s)
 
-    def _follow_no_more(self) -> None:
-        if self._ticked and self._phases:
-            self._sampler.follow_each([channel.name for channel in self._ticked], is_each=False)
+    def _follow_each(self, channels: Sequence[Channel]) -> None:
+        """Have each tick of these channels read from now on, and of no others."""
+        for followed, is_each in ((self._followed, False), (channels, True)):
+            if followed:
+                self._sampler.follow_each([channel.name for channel in followed], is_each=is_each)
+        self._followed = channels
 
     def end_watch(self) -> None:
         """Stop the monitors, just after the stop."""

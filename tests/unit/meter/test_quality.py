@@ -267,6 +267,13 @@ def test_few_powers_contradict_nothing() -> None:
     assert quality.why_counter_disagrees({"gpu:0": 4500.0}, 10.0, swinging) is None
 
 
+def test_waves_that_looks_met_low_by_chance_contradict_nothing() -> None:
+    """Two of 24 looks met a load that is high a fifth of the time: one of 200 rounds is so."""
+    looks = watched(powers_w=(130.0, *(700.0, 700.0, *(130.0,) * 22)))
+    assert quality.why_counter_disagrees({"gpu:0": 10 * 257.0}, 10.0, looks) is None
+    assert quality.why_counter_disagrees({"gpu:0": 10 * 720.0}, 10.0, looks) is not None
+
+
 # Beside other rounds
 
 
