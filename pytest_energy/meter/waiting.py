@@ -53,13 +53,13 @@ def slowest_tick_s(sampler: TickSource, channels: Iterable[Channel]) -> float | 
 
 
 def to_follow(sampler: TickSource, ticked: Collection[Channel]) -> list[Channel]:
-    """Those whose ticks inside a window are to show how even its work is, as nothing is known of them.
+    """Those whose ticks are to show how even the work of a window is, as they may be off by its steps.
 
     None of them where to read each tick would cost more than 2 % of a core.
     """
     if (slowest_tick_s(sampler, ticked) or 0.0) < _READ_EACH_S * len(ticked):
         return []
-    return [channel for channel in ticked if channel.response.settle_s is None]
+    return [c for c in ticked if c.response.settle_s is None and c.response.edge_s > 0]
 
 
 def until_share_s(sampler: TickSource, channels: Iterable[Channel], share: float, now_s: float) -> float:

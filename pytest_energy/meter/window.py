@@ -214,6 +214,9 @@ class LiveWindow:
                     del settling[name]
             if settling and not is_new:
                 self._wait_for_one_more(settling)
+        settled_s = {channel: since_s + settles_s[channel.name] for channel in watched}
+        if self._void_because is None and any(settled_s[channel] > moments_s[channel] for channel in watched):
+            self._void(wait_for_ticks(self._sampler, self._clock, settled_s, self._why_faulty))
         if self._stop is None:  # power that still falls before the work is no less what it is seen against
             self._quiet.power_w |= {name: one.level_w for name, one in settling.items() if one.level_w}
         return settles_s

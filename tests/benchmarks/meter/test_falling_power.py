@@ -1,9 +1,10 @@
-"""Windows while power falls after earlier work, over a simulated counter."""
+"""Windows beside power that falls, or seems to, over a simulated counter."""
 
 import math
 from statistics import fmean
 
 from benchmarks.meter.simulated.bench import Bench, Setup
+from benchmarks.meter.simulated.counters import Response
 from benchmarks.meter.simulated.trials import work_before
 
 
@@ -44,3 +45,10 @@ def test_work_after_work_that_still_falls_is_read_right() -> None:
         assert reading.energy_j is not None
         errors.append(reading.energy_j / bench.truth_j(reading) - 1)
     assert abs(fmean(errors)) < 0.01
+
+
+def test_a_counter_that_settles_late_is_read_until_it_is_quiet() -> None:
+    """Without a quiet tick after it had settled a window would be read as if power outside were unknown."""
+    bench = Bench(Setup(response=Response(low_pass_s=0.1)), seed=1)
+    reasons = [bench.bursts(1.0).void_because or "" for _ in range(16)]
+    assert [because for because in reasons if "how it responds is not known" not in because] == []
