@@ -11,7 +11,7 @@ from pytest_energy.meter.tick_times import HEAD_TICKS, TimedTicks
 Span = tuple[float, float]
 """From when to when, in seconds."""
 
-# Quiet power falls for a minute after work, on H100s by up to 0.2 W/s. So it is that of the latest ticks, of
+# Quiet power falls for a minute after work, on H100s by up to 0.3 W/s. So it is that of the latest ticks, of
 # as many as it takes to know it to this share.
 _KNOWN_SHARE = 0.001
 

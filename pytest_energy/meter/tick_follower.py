@@ -195,7 +195,8 @@ class TickFollower:
         has_passed = is_first and read.joules != last.joules
         if is_late and has_passed:
             return self._see_missed(last, read, last_tick_s)
-        self._may_have_moved = self._may_have_moved or (has_passed and self._has_kept)
+        if has_passed and self._has_kept and not self._reader.keeps_beat:
+            self._may_have_moved = True
         if read.joules == last.joules or ((self._believed_count or self._may_have_moved) and is_first):
             # The first read after ticks that were passed over has another value in any case.
             self._unchanged_count += 1
