@@ -129,7 +129,7 @@ class TickFollower:
         """A plan in place of *plan*, for somebody who has begun to wait: there may have been work."""
         reader = self._reader
         if not reader.keeps_beat and reader.round_s <= _CLOSE_CALL_SHARE * self.beat.period_s:
-            self._may_have_moved = True
+            self._may_have_moved = self._has_kept
         if plan.why in {Why.PASSING_OVER, Why.BELIEVED}:
             return self.expect(now_s)
         if plan.why is Why.CLOSE and self._is_kept_to():
@@ -185,6 +185,7 @@ class TickFollower:
                 self._steady = SteadyBeat(tick.time_s, self._steady.period_s, tick.spread_s)
         elif self._may_have_moved:
             self._move_to(tick)
+            self._may_have_moved = tick.spread_s > _MOVED_SHARE * self.beat.period_s
         return tick, self.expect(now_s)
 
     def _see_close(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
@@ -222,8 +223,8 @@ class TickFollower:
         return tick.later_than(last_tick_s), self.expect(now_s)
 
     def _move_to(self, tick: SeenTick) -> bool:
-        """Move the beat to *tick*, if a counter that keeps to it has moved it."""
-        has_moved = self._has_kept and self._steady.contradicts(tick.time_s, tick.spread_s, by=_MOVED)
+        """Move the beat to *tick*, if it has moved."""
+        has_moved = self._steady.contradicts(tick.time_s, tick.spread_s, by=_MOVED)
         if has_moved:
             self._steady.move_to(tick.time_s, tick.spread_s)
         return has_moved
@@ -440,7 +441,7 @@ class TickFollower:
         elif late_s < SILENT_S:
             # The tick is late. Look again soon, then less and less often, but more often than it ticks.
             gap_s = max(self._reach_s - call_s, min(0.1 * late_s, WIDEST_SHARE * self.beat.period_s))
-            if self._may_have_moved and self._has_kept:
+            if self._may_have_moved:
                 gap_s = min(gap_s, _MOVED_SHARE * self.beat.period_s)
             due_s = now_s + max(gap_s, 0.5 * LEAST_GAP_S)
         else:
