@@ -16,8 +16,8 @@ from pytest_energy.model import Tick
 # Quiet ticks of H100 and H200 agree within 0.2 % (1 sigma) and drift by 1.5 % after a load.
 _SAME_SHARE = 0.03
 
-# Times of ticks are known to a millisecond or two: over this stretch power is known to some percent.
-_STRETCH_S = 0.08
+STRETCH_S = 0.08
+"""Times of ticks are known to a millisecond or two: over this stretch power is known to some percent."""
 
 # Pairs of ticks over which power has to stay the same where it is not what it was: a delay of 150 ms shows
 # the work's own power for two of 80 ms.
@@ -47,7 +47,7 @@ class Settling:
     """
 
     def __init__(self, quiet_w: float | None, step_j: float = 0.0) -> None:
-        self.quiet_w, self._step_j = quiet_w, step_j
+        self.quiet_w, self.step_j = quiet_w, step_j
         self.is_over = False
         self.settled_s: float | None = None
         self.level_w: float | None = None
@@ -56,7 +56,7 @@ class Settling:
 
     def see(self, first: SeenTick, second: SeenTick) -> None:
         """Judge power between two ticks; each pair begins where the last one ended."""
-        power_w, share = _power_w(first, second, self._step_j)
+        power_w, share = _power_w(first, second, self.step_j)
         share += _SAME_SHARE
         quiet_w = self.quiet_w
         is_quiet = quiet_w is not None and power_w <= quiet_w * (1 + share)
@@ -68,7 +68,7 @@ class Settling:
         self._alike += 1
         self.is_over = is_quiet or self._alike >= _ALIKE_PAIRS
         if self.is_over and not (is_quiet and quiet_w is not None and power_w >= quiet_w * (1 - share)):
-            self.quiet_w = _power_w(self._since, second, self._step_j)[0]
+            self.quiet_w = _power_w(self._since, second, self.step_j)[0]
 
 
 def _power_w(first: SeenTick, second: SeenTick, step_j: float) -> tuple[float, float]:
@@ -88,7 +88,7 @@ def ticks_after(ticks: Sequence[SeenTick], time_s: float) -> tuple[SeenTick, See
         first += 1
     if first == len(ticks):
         return None
-    second = bisect_left(ticks, ticks[first].time_s + _STRETCH_S, lo=first + 1, key=lambda t: t.time_s)
+    second = bisect_left(ticks, ticks[first].time_s + STRETCH_S, lo=first + 1, key=lambda t: t.time_s)
     return None if second == len(ticks) else (ticks[first], ticks[second])
 
 

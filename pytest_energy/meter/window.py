@@ -28,7 +28,7 @@ from pytest_energy.meter.live_phase import LivePhase
 from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.meter.reading import energies_j, integrals_of, quiet_powers_w
-from pytest_energy.meter.settling import Settling, ticks_after
+from pytest_energy.meter.settling import STRETCH_S, Settling, ticks_after
 from pytest_energy.meter.surroundings import Surroundings
 from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.meter.tick_source import TickSource
@@ -109,6 +109,7 @@ class LiveWindow:
         self._start = Edge(self._opened_s, ())
         self._stop: Edge | None = None
         self._settles_s: dict[str, float] = {}
+        self._prompts_s: dict[str, float] = {}
         self._watched: _Watched | None = None
         self._before: TimeMark | None = None
         self._is_back_to_back = False
@@ -186,12 +187,14 @@ class LiveWindow:
     ) -> dict[str, float]:
         """Wait until each counter has settled after *work_s* of work until *since_s*, and ticked twice then.
 
-        Power of *watched* is then what it was at rest before, or stays the same.
+        Power of *watched* is then what it was at rest before, or stays the same. A fast counter that was so
+        when it was seen first has settled by the end of that look: some joules may still have come in it.
 
         Returns:
             Seconds after *since_s* until each had.
         """
         settles_s = self._settles_after(work_s)
+        self._prompts_s = {}
         moments_s = {channel: since_s + settles_s[channel.name] for channel in self._ticked}
         why_not_ticked = wait_for_ticks(self._sampler, self._clock, moments_s, self._why_faulty)
         self._void(self._why_faulty() or why_not_ticked or why_not_followed(self._sampler, self._ticked))
@@ -211,12 +214,15 @@ class LiveWindow:
                     settles_s[name] = one.settled_s - since_s
                 if one.is_over and one.quiet_w is not None:
                     self._quiet.power_w[name] = one.quiet_w
+                    is_fast = (self._sampler.tick_s(name) or math.inf) < STRETCH_S and not one.step_j
+                    if is_fast and one.settled_s is None:
+                        self._prompts_s[name] = settles_s[name] = pair[1].time_s - since_s
                     del settling[name]
             if settling and not is_new:
                 self._wait_for_one_more(settling)
-        settled_s = {channel: since_s + settles_s[channel.name] for channel in watched}
-        if self._void_because is None and any(settled_s[channel] > moments_s[channel] for channel in watched):
-            self._void(wait_for_ticks(self._sampler, self._clock, settled_s, self._why_faulty))
+        known_s = {c: since_s + settles_s[c.name] + STRETCH_S * (c.name in self._prompts_s) for c in watched}
+        if self._void_because is None and any(known_s[channel] > moments_s[channel] for channel in watched):
+            self._void(wait_for_ticks(self._sampler, self._clock, known_s, self._why_faulty))
         if self._stop is None:  # power that still falls before the work is no less what it is seen against
             self._quiet.power_w |= {name: one.level_w for name, one in settling.items() if one.level_w}
         return settles_s
@@ -373,6 +379,7 @@ class LiveWindow:
             quiet_s=self._quiet.until(self._start.time_s),
             worked_until_s=self._worked_until_s,
             settles_s=self._settles_s,
+            prompts_s=self._prompts_s,
             is_followed=bool(self._phases),
         )
         edges = EdgeTicks(self._start, stop, self._instruments.rest_w, channels.exact_names, channels.ages_s)

@@ -3,8 +3,10 @@
 import math
 from statistics import fmean
 
+import pytest
+
 from benchmarks.meter.simulated.bench import Bench, Setup
-from benchmarks.meter.simulated.counters import Response
+from benchmarks.meter.simulated.counters import Response, Ticks
 from benchmarks.meter.simulated.trials import work_before
 
 
@@ -52,3 +54,14 @@ def test_a_counter_that_settles_late_is_read_until_it_is_quiet() -> None:
     bench = Bench(Setup(response=Response(low_pass_s=0.1)), seed=1)
     reasons = [bench.bursts(1.0).void_because or "" for _ in range(16)]
     assert [because for because in reasons if "how it responds is not known" not in because] == []
+
+
+def test_a_fast_counter_is_counted_to_the_end_of_the_look_that_found_it_quiet() -> None:
+    """What a counter still lacks a tenth of a second after 50 ms of work is 2 % of it."""
+    bench = Bench(Setup(response=Response(low_pass_s=0.025, delay_s=0.025), ticks=Ticks(tick_s=0.02)), seed=1)
+    readings = [bench.bursts(0.05) for _ in range(40)]
+    kept = [reading for reading in readings if reading.energy_j is not None]
+    assert len(kept) > 30
+    assert fmean(r.energy_j / bench.truth_j(r) - 1 for r in kept if r.energy_j) == pytest.approx(
+        0.0, abs=0.01
+    )
