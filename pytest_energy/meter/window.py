@@ -220,9 +220,9 @@ class LiveWindow:
                     del settling[name]
             if settling and not is_new:
                 self._wait_for_one_more(settling)
-        known_s = {c: since_s + settles_s[c.name] + STRETCH_S * (c.name in self._prompts_s) for c in watched}
-        if self._void_because is None and any(known_s[channel] > moments_s[channel] for channel in watched):
-            self._void(wait_for_ticks(self._sampler, self._clock, known_s, self._why_faulty))
+        quiet_s = {c: since_s + settles_s[c.name] + STRETCH_S for c in watched if c.name in self._prompts_s}
+        if quiet_s and self._void_because is None:
+            self._void(wait_for_ticks(self._sampler, self._clock, quiet_s, self._why_faulty))
         if self._stop is None:  # power that still falls before the work is no less what it is seen against
             self._quiet.power_w |= {name: one.level_w for name, one in settling.items() if one.level_w}
         return settles_s
