@@ -19,6 +19,7 @@ from pytest_energy.meter.interpolate import Cumulative, interpolate
 from pytest_energy.meter.quiet_power import Span
 from pytest_energy.meter.response import followed_response
 from pytest_energy.meter.settling import STRETCH_S
+from pytest_energy.meter.settling_wait import Settled
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.tick_times import HEAD_TICKS, INNER_TICKS
 from pytest_energy.meter.ticks import SeenTick
@@ -42,8 +43,7 @@ class Surroundings(NamedTuple):
 
     Attributes:
         worked_until_s: When earlier work ended, before the start; `None` if nothing ticks.
-        settles_s: Seconds after the stop until each channel that ticks had settled.
-        prompts_s: The same of fast counters whose joules didn't seem to come late.
+        settled: When each channel that ticks had settled after the stop.
         is_followed: Whether each tick in the window was read.
     """
 
@@ -53,8 +53,7 @@ class Surroundings(NamedTuple):
     stop_s: float
     quiet_s: tuple[Span, ...]
     worked_until_s: float | None
-    settles_s: Mapping[str, float]
-    prompts_s: Mapping[str, float]
+    settled: Settled
     is_followed: bool = False
 
     def trace(self, edge_reads: Mapping[str, tuple[Tick, ...]]) -> Trace:
@@ -104,7 +103,7 @@ class Surroundings(NamedTuple):
         tick_s = self.sampler.tick_s(channel.name) or 0.0
         return replace(
             known,
-            settle_s=self.settles_s[channel.name],
+            settle_s=self.settled.settles_s[channel.name],
             prompt_s=self._prompt_s(channel) if known.settle_s is None else None,
             shortest_s=max(known.shortest_s, known.shortest_ticks * tick_s),
             edge_s=max(known.edge_s, known.edge_ticks * tick_s),
@@ -112,10 +111,10 @@ class Surroundings(NamedTuple):
 
     def _prompt_s(self, channel: Channel) -> float:
         """Seconds after the stop until its joules are in the counter, if they don't come late."""
-        known_s = self.prompts_s.get(channel.name)
+        known_s = self.settled.prompts_s.get(channel.name)
         if known_s is not None:
             return known_s
-        return min(settle_s(channel, self.sampler.tick_s(channel.name)), self.settles_s[channel.name])
+        return min(settle_s(channel, self.sampler.tick_s(channel.name)), self.settled.settles_s[channel.name])
 
     def sampling_uncertainty_j(self) -> float:
         """Uncertainty of joules that are integrated from power samples, of all such channels."""
@@ -166,8 +165,8 @@ class Surroundings(NamedTuple):
         low, sure = max(0, first - HEAD_TICKS - 1), last
         while sure < len(ticks) and ticks[sure].after_s < self.stop_s:
             sure += 1  # where reads are slow, or another clock timed them, this one may be from before
-        settled = self._first_after(ticks, self.stop_s + self.settles_s[channel.name])
-        stretch_s = self.stop_s + self.settles_s[channel.name] + STRETCH_S
+        settled = self._first_after(ticks, self.stop_s + self.settled.settles_s[channel.name])
+        stretch_s = self.stop_s + self.settled.settles_s[channel.name] + STRETCH_S
         end = max(settled + QUIET_TICKS, bisect_left(ticks, stretch_s, key=lambda tick: tick.time_s) + 1)
         around = ticks[low:end]
         if not is_whole and last - first > 2 * INNER_TICKS + 1:

@@ -12,14 +12,13 @@ Rule 6: beginning and ending go in steps, none of which waits where another coul
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock, TimeMark, TimeMarks
-from pytest_energy.meter.counter_step import step_j
 from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.meter.edges import Edge, EdgeTicks, ReadAll, Reads, start_now, stop_now
 from pytest_energy.meter.even_shares import ThirdShares
@@ -28,20 +27,15 @@ from pytest_energy.meter.live_phase import LivePhase
 from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.meter.reading import energies_j, integrals_of, quiet_powers_w
-from pytest_energy.meter.settling import STRETCH_S, Settling, ticks_after
+from pytest_energy.meter.settling_wait import NOTHING_SETTLED, SettlingWait
 from pytest_energy.meter.surroundings import Surroundings
 from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.meter.tick_source import TickSource
-from pytest_energy.meter.tick_times import HEAD_TICKS
 from pytest_energy.meter.waiting import (
     LEFT_S,
     QuietSpans,
-    settle_s,
-    slowest_tick_s,
     to_follow,
     until_share_s,
-    wait_for_ticks,
-    why_not_followed,
 )
 from pytest_energy.meter.window_channels import WindowChannels
 from pytest_energy.model import Channel, Provenance, Reading
@@ -52,9 +46,6 @@ from pytest_energy.usage import Usage
 # round to round it takes 0.2 to 0.6 ms. Work of a millisecond at 660 W above quiet is 0.7 J, which this
 # window would have: less than what the counter of an H100 leaves open of any window.
 _BACK_TO_BACK_S = 1e-3
-
-# For how long a counter may settle after it is expected to have: a filter of 0.1 s takes half a second.
-_LONGEST_SETTLING_S, _MOST_SETTLING_TICKS = 1.2, 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +99,7 @@ class LiveWindow:
         self._opened_s = self._clock.now_s()
         self._start = Edge(self._opened_s, ())
         self._stop: Edge | None = None
-        self._settles_s: dict[str, float] = {}
-        self._prompts_s: dict[str, float] = {}
+        self._settled = NOTHING_SETTLED
         self._watched: _Watched | None = None
         self._before: TimeMark | None = None
         self._is_back_to_back = False
@@ -126,8 +116,9 @@ class LiveWindow:
         if self._is_dead():
             return
         if self._quiet_since_s is not None and not self._is_back_to_back:
-            settles_s = self._wait_until_settled(self._quiet_since_s, self._ticked)
-            self._quiet_since_s += max(settles_s.values())
+            settled = self._settling.before_work(self._quiet_since_s)
+            self._void(settled.void_because)
+            self._quiet_since_s += max(settled.settles_s.values())
         if self._void_because is None:
             self._instruments.devices.open(self._channels.names)
             self._wait_for_place()
@@ -155,8 +146,8 @@ class LiveWindow:
         return True
 
     @property
-    def _tick_s(self) -> float:
-        return slowest_tick_s(self._sampler, self._ticked) or 0.0
+    def _settling(self) -> SettlingWait:
+        return SettlingWait(self._sampler, self._clock, self._quiet, self._ticked, self._why_faulty)
 
     def _is_right_after_another(self) -> bool:
         is_near = self._clock.now_s() - self._quiet.until_s < _BACK_TO_BACK_S
@@ -177,64 +168,6 @@ class LiveWindow:
         delay_s = until_share_s(self._sampler, self._ticked, share, now_s)
         self._leave_until(now_s + delay_s + LEFT_S)
         self._clock.sleep_s(delay_s)
-
-    def _settles_after(self, work_s: float) -> dict[str, float]:
-        """Seconds after so much work until each counter has settled, as far as is known before."""
-        return {c.name: settle_s(c, self._sampler.tick_s(c.name), work_s) for c in self._ticked}
-
-    def _wait_until_settled(
-        self, since_s: float, watched: Sequence[Channel], work_s: float = 0.0
-    ) -> dict[str, float]:
-        """Wait until each counter has settled after *work_s* of work until *since_s*, and ticked twice then.
-
-        Power of *watched* is then what it was at rest before, or stays the same. A fast counter that was so
-        when it was seen first has settled by the end of that look: some joules may still have come in it.
-
-        Returns:
-            Seconds after *since_s* until each had.
-        """
-        settles_s = self._settles_after(work_s)
-        self._prompts_s = {}
-        moments_s = {channel: since_s + settles_s[channel.name] for channel in self._ticked}
-        why_not_ticked = wait_for_ticks(self._sampler, self._clock, moments_s, self._why_faulty)
-        self._void(self._why_faulty() or why_not_ticked or why_not_followed(self._sampler, self._ticked))
-        latest_s = self._clock.now_s() + max(_LONGEST_SETTLING_S, _MOST_SETTLING_TICKS * self._tick_s)
-        settling = {c.name: Settling(self._quiet.power_w.get(c.name), self._step_j(c)) for c in watched}
-        seen_s = {channel.name: moments_s[channel] for channel in watched}
-        while settling and self._void_because is None and self._clock.now_s() < latest_s:
-            is_new = False
-            for name in tuple(settling):
-                pair = ticks_after(self._sampler.ticks(name), seen_s[name])
-                if pair is None:
-                    continue
-                is_new, seen_s[name] = True, pair[1].time_s
-                one = settling[name]
-                one.see(*pair)
-                if one.settled_s is not None:
-                    settles_s[name] = one.settled_s - since_s
-                if one.is_over and one.quiet_w is not None:
-                    self._quiet.power_w[name] = one.quiet_w
-                    is_fast = (self._sampler.tick_s(name) or math.inf) < STRETCH_S and not one.step_j
-                    if is_fast and one.settled_s is None:
-                        self._prompts_s[name] = settles_s[name] = pair[1].time_s - since_s
-                    del settling[name]
-            if settling and not is_new:
-                self._wait_for_one_more(settling)
-        quiet_s = {c: since_s + settles_s[c.name] + STRETCH_S for c in watched if c.name in self._prompts_s}
-        if quiet_s and self._void_because is None:
-            self._void(wait_for_ticks(self._sampler, self._clock, quiet_s, self._why_faulty))
-        if self._stop is None:  # power that still falls before the work is no less what it is seen against
-            self._quiet.power_w |= {name: one.level_w for name, one in settling.items() if one.level_w}
-        return settles_s
-
-    def _step_j(self, channel: Channel) -> float:
-        return step_j([seen.tick for seen in self._sampler.ticks(channel.name)[-HEAD_TICKS:]])
-
-    def _wait_for_one_more(self, names: Collection[str]) -> None:
-        """Wait for another tick of each of these channels."""
-        channels = [channel for channel in self._ticked if channel.name in names]
-        last_s = {channel: self._sampler.ticks(channel.name)[-1].after_s for channel in channels}
-        self._void(wait_for_ticks(self._sampler, self._clock, last_s, self._why_faulty))
 
     def _why_faulty(self) -> str | None:
         because = self._sampler.why_dead()
@@ -296,7 +229,7 @@ class LiveWindow:
             self._stop = stop_now(self._read_edge_channels, self._clock)
             self._follow_each(())
             if self._ticked:
-                settles_s = self._settles_after(self._stop.time_s - self._start.time_s)
+                settles_s = self._settling.expected_s(self._stop.time_s - self._start.time_s)
                 self._leave_until(self._stop.time_s + max(settles_s.values()))
 
     def _leave_until(self, time_s: float) -> None:
@@ -351,9 +284,9 @@ class LiveWindow:
             self._quiet.worked_until_s = stop_s  # also of a void window, whose work was no less
         is_quiet = self._void_because is None and bool(self._ticked)
         if is_quiet:
-            unknown = [channel for channel in self._ticked if channel.response.settle_s is None]
-            self._settles_s = self._wait_until_settled(stop_s, unknown, stop_s - self._start.time_s)
-            quiet_since_s = stop_s + max(self._settles_s.values())
+            self._settled = settled = self._settling.after_work(stop_s, stop_s - self._start.time_s)
+            self._void(settled.void_because)
+            quiet_since_s = stop_s + max(settled.settles_s.values())
             names = [channel.name for channel in self._ticked]
             self._quiet.add(quiet_since_s, max(quiet_since_s, self._clock.now_s()), names)
         usage = self._instruments.host.usage(cpu)
@@ -378,8 +311,7 @@ class LiveWindow:
             stop_s=stop.time_s,
             quiet_s=self._quiet.until(self._start.time_s),
             worked_until_s=self._worked_until_s,
-            settles_s=self._settles_s,
-            prompts_s=self._prompts_s,
+            settled=self._settled,
             is_followed=bool(self._phases),
         )
         edges = EdgeTicks(self._start, stop, self._instruments.rest_w, channels.exact_names, channels.ages_s)
