@@ -38,8 +38,8 @@ _LEAST_POINTS, _STRETCHES = 9, 40
 # What is to come half of the hold later is only noise, of neighbours alike. Few medians are so many times it.
 _NOISE = 4.0
 
-# Quiet power beside a window is from about so many ticks.
-_QUIET_TICKS = 4
+# Quiet power beside a window is from so few ticks, where they agree: one before it and one after.
+_QUIET_TICKS = 2
 
 # Later than this of the hold it isn't known that the counter had settled by its end.
 _LATEST_SHARE = 0.8
