@@ -43,6 +43,8 @@ def step_j(ticks: Sequence[Tick]) -> float:
     off_j = max(_FINE_J / 2, _ROUNDING * ticks[-1].joules)
     gains_j = {after.joules - before.joules for before, after in pairwise(ticks)}
     common_j = reduce(lambda a_j, b_j: _common_j(a_j, b_j, off_j), gains_j)
+    if common_j <= _FINE_J:
+        return 0.0
     chance = (_FINE_J / common_j) ** ((power_count - 1) / 2)
     return common_j if chance <= _CHANCE else 0.0
 

@@ -157,8 +157,9 @@ def _weight(difference_w: float, power_w: float) -> float:
     """How far a tail is believed that differs from the head's *power_w*, from 0 to 1."""
     if power_w <= 0:
         return 1.0
-    share = difference_w / power_w
-    ratio = share / _PASSING_SHARE if share > 0 else (share / _SHORT_SHARE) ** 2
+    if difference_w > 0:
+        return (difference_w / math.hypot(difference_w, _PASSING_SHARE * power_w)) ** 2
+    ratio = (difference_w / power_w / _SHORT_SHARE) ** 2
     return ratio**2 / (1 + ratio**2)
 
 

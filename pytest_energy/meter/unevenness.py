@@ -18,6 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+# Less power than this is none: nothing is compared with it.
+_LEAST_W = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -64,7 +67,7 @@ def unevenness(
         del last[-2]
     mean_w = _power_w(first[0], last[-1]) - quiet_w
     falls = [fall for part in known for fall in _falls(part)]
-    if mean_w <= 0 or edge_s <= 0 or min(len(first), len(last)) < 3:
+    if mean_w <= _LEAST_W or edge_s <= 0 or min(len(first), len(last)) < 3:
         return 1.0
     start_w, stop_w = _power_w(first[0], first[1]) - quiet_w, _power_w(last[-2], last[-1]) - quiet_w
     start_ratio, stop_ratio = (

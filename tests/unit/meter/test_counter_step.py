@@ -54,3 +54,9 @@ def test_ticks_at_rest_are_too_few_to_show_one() -> None:
     """Two and three joules may be a step of one, or ticks of two lengths."""
     assert step_j(shown(1.0, until_s=0.3)) == 0.0
     assert step_j([]) == 0.0
+
+
+def test_gains_of_next_to_nothing_have_no_step() -> None:
+    """Nor is one looked for in what is finer than any counter."""
+    joules = [0.0, 5e-292, 2e-291, 9e-291, 4e-290, 5e-289]
+    assert step_j([Tick(0.02 * number, total_j, 1e-4) for number, total_j in enumerate(joules)]) == 0.0

@@ -76,3 +76,9 @@ def test_a_middle_whose_ticks_are_missing_was_as_uneven() -> None:
 def test_a_window_without_joules_above_quiet_is_taken_for_even() -> None:
     """There is no step to compare with."""
     assert of(moments((0.1, 90.0), (0.1, 100.0), (0.1, 90.0))) == 1.0
+
+
+def test_power_of_next_to_nothing_is_compared_with_nothing() -> None:
+    """Its square is no number any more."""
+    stretches = [Moment(0.1 * number, 1e-200 * number) for number in range(5)]
+    assert unevenness([stretches], quiet_w=0.0, edge_s=EDGE_S) == 1.0
