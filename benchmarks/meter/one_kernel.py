@@ -2,7 +2,9 @@
 
     pytest benchmarks/meter/one_kernel.py --energy-baseline=off --energy-report
 
-Both must read the same joules a call. Needs a CUDA device.
+Both must read the same joules a call, if the card does the same in both. Where its power limit acts after
+half a second or more, fewer calls in a row use more joules each (docs/results/meter-response.md). Needs a
+CUDA device.
 """
 
 from collections.abc import Callable

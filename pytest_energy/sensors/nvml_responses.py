@@ -10,8 +10,8 @@ from dataclasses import replace
 from pytest_energy.model import CounterResponse
 
 # Two H100s and eight H200s, 1,680 bursts of 8 ms to 1 s, left alone until the counter had settled. What is
-# left open: how those of each board scatter if the response of the others is taken out. The power of four
-# H100s was at rest later: up to 1.8 W more after 9 ms of matrix products, until then
+# left open: how those of each board scatter if the response of the others is taken out. Power is at rest
+# later than the joules are counted: after 9 ms of matrix products four H100s drew up to 1.8 W more for 0.16 s
 # (docs/results/meter-response.md).
 _HOPPER = CounterResponse(
     settle_s=0.09,
