@@ -18,7 +18,7 @@ from pytest_energy.codec import brief
 from pytest_energy.errors import NoSuchHardware, Reason, SensorUnavailable, SettingsError, described
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
 from pytest_energy.sensors import amdsmi, apple, estimate, hwmon, mig, nvml, perf, rapl
-from pytest_energy.sensors.protocol import CanLeaveOut, LeavesOut, Sensor
+from pytest_energy.sensors.protocol import CanLeaveOut, LeavesOut, ReadByOthers, Sensor
 from pytest_energy.sensors.pynvml_library import ODD
 from pytest_energy.spelling import did_you_mean
 
@@ -37,7 +37,7 @@ _ELSEWHERE = {
 _RUN_ON_LINUX = "Measure on Linux; here the CPU is estimated, which --energy-estimates=gate judges"
 
 # What a GPU's counter may include without the joules of a CPU or of memory.
-_SCOPES_OF_GPUS = frozenset({None, nvml.SCOPE_IS_GPU, amdsmi.SCOPE_IS_CARD})
+_SCOPES_OF_GPUS = frozenset({nvml.SCOPE_IS_GPU, amdsmi.SCOPE_IS_CARD})
 
 _ESTIMATES = frozenset({apple.NAME, estimate.NAME, mig.NAME})
 
@@ -227,7 +227,13 @@ def _oddity(sensor: Sensor) -> str | None:
 
 def _why_only_again(sensor: Sensor, opened: Iterable[Sensor]) -> str | None:
     """Why all that *sensor* counts would count again, or `None`: it leaves out single channels if it can."""
-    again = {c.name: why for c in sensor.channels for other in opened if (why := _clash(c, other))}
+    read_by = sensor.read_by if isinstance(sensor, ReadByOthers) else {}
+    again = {
+        channel.name: why
+        for channel in sensor.channels
+        for other in opened
+        if (why := _clash(channel, other, read_by.get(channel.name)))
+    }
     if not again:
         return None
     if len(again) < len(sensor.channels) and isinstance(sensor, CanLeaveOut):
@@ -237,15 +243,17 @@ def _why_only_again(sensor: Sensor, opened: Iterable[Sensor]) -> str | None:
     return "; ".join(dict.fromkeys(again.values()))
 
 
-def _clash(channel: Channel, other: Sensor) -> str | None:
-    """Why the joules of *channel* are counted by *other*, or `None`."""
+def _clash(channel: Channel, other: Sensor, read_by: str | None) -> str | None:
+    """Why the joules of *channel* are counted by *other*, as by the sensor *read_by*; or `None`."""
+    if other.name == read_by:
+        return f"{other.name} reads the same hardware, and each joule counts once"
     for theirs in other.channels:
         if channel.name == theirs.name:
             return f"{other.name} reads {channel.name} already, and each joule counts once"
         if channel.domain is theirs.domain and channel.device == theirs.device:
             return f"{other.name} reads {channel.device} as {theirs.name}, and each joule counts once"
-    scope = other.facts().shown.get(nvml.SCOPE_FACT)
-    if channel.domain is not Domain.GPU and scope not in _SCOPES_OF_GPUS:
+    scope = other.facts().shown.get(nvml.SCOPE_FACT, nvml.SCOPE_IS_GPU)
+    if channel.domain is not Domain.GPU and not _SCOPES_OF_GPUS.issuperset(scope.split("; ")):
         return f"the counter that {other.name} reads is of the {scope}, and each joule counts once"
     return None
 

@@ -28,6 +28,7 @@ class Rail:
         name: Of its channel, after the domain.
         device: What one process at a time may measure; *name* if none is given.
         may_be_off: Whether it is switched off while it has no work.
+        read_by: The sensor that has the same joules under other names, if it is there; or nothing.
     """
 
     domain: Domain
@@ -35,6 +36,7 @@ class Rail:
     name: str
     device: str = ""
     may_be_off: bool = False
+    read_by: str = ""
 
 
 TOTALS: Mapping[str, float] = {"VDD_IN": 60.0, "POM_5V_IN": 30.0}
@@ -56,12 +58,17 @@ _JETSON: Mapping[str, tuple[Domain, float]] = {
 # Its monitor shows the 5 V of VIN_SYS_5V0 as its voltage, and no document says that it is beside that rail.
 _PERHAPS_INSIDE: Mapping[str, str] = {"VDDQ_VDD2_1V8AO": "VIN_SYS_5V0"}
 _SWITCHED = frozenset({"GPU", "CV", "VDD_GPU"})  # tegrastats shows 0 mW for them at rest
-_UNUSED = ("", "NC", "sum of shunt voltages")
+_UNUSED = ("NC", "sum of shunt voltages")
+
+# On a board whose GPU has no memory of its own NVML may read that GPU, too.
+_NVML = "nvml"
+_RAPL = "rapl"
 
 _AMDSMI = "the sensor amdsmi reads its counter: pip install 'pytest-energy[amd]'"
 _MOST_ABOVE_LIMIT = 2.0  # the limit holds for a mean; how far it is exceeded for a moment is not documented
 
-_SOCKET = re.compile(r"(Module|Grace|CPU|SysIO) Power Socket (\d+)")
+_SOCKET = re.compile(r"(module|grace|cpu|sysio) power socket ([0-9]+)", re.IGNORECASE)
+_MOST_OF_COUNTER_W = 2000.0  # of a card or a socket: twice what any draws for a moment
 _MOST_OF_SOCKET_W = 600.0  # Grace and its memory: 500 W with 960 GB (NVIDIA Grace CPU Superchip data sheet)
 
 
@@ -70,7 +77,7 @@ def jetson_rail(label: str, labels: Collection[str]) -> Rail | str | None:
     if label in _UNUSED:
         return None
     if label in TOTALS:
-        return Rail(domain=Domain.CPU, most_w=TOTALS[label], name=label)
+        return Rail(domain=Domain.CPU, most_w=TOTALS[label], name=label, read_by=_NVML)
     for total in TOTALS:
         if total in labels:
             return f"it is inside {total}"
@@ -78,8 +85,14 @@ def jetson_rail(label: str, labels: Collection[str]) -> Rail | str | None:
         return f"it may be inside {outer}, and each joule counts once"
     if label in _JETSON:
         domain, most_w = _JETSON[label]
-        return Rail(domain=domain, most_w=most_w, name=label, may_be_off=label in _SWITCHED)
-    return "this rail is not known: it may be inside another"
+        return Rail(
+            domain=domain,
+            most_w=most_w,
+            name=label,
+            may_be_off=label in _SWITCHED,
+            read_by=_NVML if domain is Domain.GPU else "",
+        )
+    return f"this rail {'is not known' if label else 'has no label'}: it may be inside another"
 
 
 def power_meter_rail(label: str, labels: Collection[str]) -> Rail | str:
@@ -87,12 +100,12 @@ def power_meter_rail(label: str, labels: Collection[str]) -> Rail | str:
     match = _SOCKET.fullmatch(label)
     if match is None:
         return "it doesn't say what it measures: that may be the whole machine, its GPUs included"
-    part, socket = match.groups()
-    if part == "Module":
+    part, socket = match[1].lower(), match[2]
+    if part == "module":
         return "it includes the GPU, which has a counter of its own"
-    if part != "Grace" and f"Grace Power Socket {socket}" in labels:
+    if part != "grace" and f"grace power socket {socket}" in {one.lower() for one in labels}:
         return f"it is inside Grace Power Socket {socket}"
-    return Rail(domain=Domain.CPU, most_w=_MOST_OF_SOCKET_W, name=f"{part.lower()}-{socket}")
+    return Rail(domain=Domain.CPU, most_w=_MOST_OF_SOCKET_W, name=f"{part}-{socket}")
 
 
 def amdgpu_rail(
@@ -121,20 +134,33 @@ def amdgpu_rail(
     if not limit_w or not unique_id:
         return f"its {'unique_id' if limit_w else 'power limit'} can't be read"
     most_w = _MOST_ABOVE_LIMIT * limit_w
-    return Rail(domain=Domain.GPU, most_w=most_w, name=f"amdgpu-{place}", device=f"GPU-{unique_id.lower()}")
+    return Rail(
+        domain=Domain.GPU,
+        most_w=most_w,
+        name=f"amdgpu-{place}",
+        device=f"GPU-{unique_id.lower()}",
+    )
 
 
 def counter_rail(chip: str, place: int, label: str, labels: Collection[str]) -> Rail | str:
     """The energy counter *label* of the *place*-th chip of its kind, among *labels*; or why it doesn't count.
 
     Source:
-        Linux, Documentation/ABI/testing/sysfs-driver-intel-i915-hwmon and sysfs-driver-intel-xe-hwmon;
-        drivers/hwmon/amd_energy.c of Linux 5.8 to 5.12: sockets hold their cores.
+        Linux, Documentation/ABI/testing/sysfs-driver-intel-i915-hwmon and sysfs-driver-intel-xe-hwmon: a
+        counter without a label is the whole device. drivers/gpu/drm/xe/xe_hwmon.c: some cards have a counter
+        of their package alone, the one that i915 shows. drivers/hwmon/amd_energy.c of Linux 5.8 to 5.12:
+        sockets hold their cores, and their counters are those that RAPL reads.
     """
     if chip in {"i915", "xe"}:
         if label in {"", "card"}:
-            return Rail(domain=Domain.GPU, most_w=0.0, name=f"{chip}-{place}")
-        return "it is inside the card" if "card" in labels else "it is a part of the card"
-    if chip == "amd_energy" and (match := re.fullmatch(r"Esocket(\d+)", label)):
-        return Rail(domain=Domain.CPU, most_w=0.0, name=f"package-{match[1]}")
-    return "it is inside its socket" if chip == "amd_energy" else "this counter is not known"
+            return _counter(Domain.GPU, f"{chip}-{place}")
+        if label == "pkg" and not {"", "card"} & set(labels):
+            return _counter(Domain.GPU, f"{chip}-{place}-pkg")
+        return "it is inside the card" if {"", "card"} & set(labels) else "it is a part of the card"
+    if match := re.fullmatch(r"Esocket([0-9]+)", label):
+        return _counter(Domain.CPU, f"package-{match[1]}", read_by=_RAPL)
+    return "it is inside its socket" if label.startswith("Ecore") else "this counter is not known"
+
+
+def _counter(domain: Domain, name: str, *, read_by: str = "") -> Rail:
+    return Rail(domain=domain, most_w=_MOST_OF_COUNTER_W, name=name, read_by=read_by)

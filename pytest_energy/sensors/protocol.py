@@ -159,6 +159,16 @@ class CanLeaveOut(LeavesOut, Protocol):
 
 
 @runtime_checkable
+class ReadByOthers(Protocol):
+    """A sensor some of whose channels are in what another sensor reads, under other names."""
+
+    @property
+    def read_by(self) -> Mapping[str, str]:
+        """Channel name to the name of that sensor; it may not be there."""
+        ...
+
+
+@runtime_checkable
 class CountsProcesses(Protocol):
     """A sensor that counts what some processes do, and not all that its hardware does."""
 

@@ -194,19 +194,14 @@ class _Powercap:
         return counted, mirrors
 
     def _is_mirror(self, original: _Zone, zone: _Zone) -> bool:
-        """Whether both zones show one counter.
-
-        A mirror read between two reads of the original lies between them. Two counters of their own, anywhere
-        in 65 kJ or more, don't meet within the millijoules that pass meanwhile.
-        """
+        """Whether both zones show one counter."""
         if original.channel.name == zone.channel.name:
             return True
         if original.channel.domain is not zone.channel.domain:
             return False
-        before_uj = self.count_uj(original.counter)
-        between_uj = self.count_uj(zone.counter)
-        after_uj = self.count_uj(original.counter)
-        return (between_uj - before_uj) % original.range_uj <= (after_uj - before_uj) % original.range_uj
+        return shows_the_same(
+            partial(self.count_uj, original.counter), partial(self.count_uj, zone.counter), original.range_uj
+        )
 
 
 def _why_unread(path: Path, error: OSError) -> str:
@@ -347,6 +342,20 @@ def mode_text(path: Path) -> str:
         return f"{path.stat().st_mode & 0o7777:04o}"
     except OSError:
         return "unknown"
+
+
+def shows_the_same(
+    original: Callable[[], int], other: Callable[[], int], range_uj: int | None = None
+) -> bool:
+    """Whether both counters show one: what is read of it between two reads of the original lies between them.
+
+    Two counters of their own, anywhere in 65 kJ or more, don't meet within the millijoules that pass
+    meanwhile. *range_uj* is where they wrap, if they do.
+    """
+    before_uj, between_uj, after_uj = original(), other(), original()
+    if range_uj is None:
+        return before_uj <= between_uj <= after_uj
+    return (between_uj - before_uj) % range_uj <= (after_uj - before_uj) % range_uj
 
 
 def find_still(

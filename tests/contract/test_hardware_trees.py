@@ -187,6 +187,37 @@ def amd_server_without_rapl(machine: Machine) -> dict[str, float]:
     return {"cpu:package-0": 240.0, "cpu:package-1": 200.0}
 
 
+def amd_server_with_nodes(machine: Machine) -> dict[str, float]:
+    """Each node of memory has a counter of its socket, which RAPL reads: their numbers are not RAPL's."""
+    machine.rapl("intel-rapl:0", "package-0-die-0", 240.0)
+    machine.counters("amd_energy", Esocket0=240.0, Esocket1=240.0, Esocket2=240.0, Esocket3=240.0)
+    return {"cpu:package-0-die-0": 240.0}
+
+
+def jetson_with_nvml(machine: Machine) -> dict[str, float]:
+    """A board whose GPU NVML reads as well: the rail that holds it is left out."""
+    machine.nvidia("NVIDIA Thor", 40.0)
+    machine.rails(("VDD_GPU", 40.0), ("VDD_CPU_SOC_MSS", 20.0), ("VIN_SYS_5V0", 10.0))
+    return {"gpu:0": 40.0, "cpu:VDD_CPU_SOC_MSS": 20.0, "cpu:VIN_SYS_5V0": 10.0}
+
+
+def laptop(machine: Machine) -> dict[str, float]:
+    """A battery, a power supply and a monitor of the processor show power that is counted already."""
+    machine.rapl("intel-rapl:0", "package-0", 12.0)
+    machine.hwmon.add("BAT0", power1_input=15_000_000, in0_input=12_000, curr1_input=1250)
+    machine.hwmon.add("zenpower", power1_input=9_000_000, power1_label="SVI2_P_Core")
+    machine.hwmon.add("corsairpsu", power1_input=30_000_000, power1_label="power total")
+    return {"cpu:package-0": 12.0}
+
+
+def arc_cards(machine: Machine) -> dict[str, float]:
+    """Two cards under one driver and one under another, whose package alone is counted."""
+    machine.counters("xe", card=120.0, pkg=100.0)
+    machine.counters("xe", pkg=90.0)
+    machine.hwmon.add("i915_gt0", energy1_input=5)
+    return {"gpu:xe-0": 120.0, "gpu:xe-1-pkg": 90.0}
+
+
 def amd_workstation(machine: Machine) -> dict[str, float]:
     """A card whose power the kernel shows; graphics inside the processor, whose power is the package's."""
     machine.hwmon.add_amdgpu("01", power1_input=45_000_000, in1_label="vddnb")
@@ -213,6 +244,10 @@ MACHINES = (
     intel_gpu_workstation,
     amd_server,
     amd_server_without_rapl,
+    amd_server_with_nodes,
+    jetson_with_nvml,
+    laptop,
+    arc_cards,
     amd_workstation,
     mi300a,
 )

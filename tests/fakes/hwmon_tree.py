@@ -34,10 +34,12 @@ class FakeHwmon:
         return self.add("ina3221", **of_rails, **files)
 
     def add_meter(self, oem_info: str, power_w: float, *, interval_ms: int = 50) -> Path:
-        """Add an ACPI power meter, whose files are in the folder of its device."""
-        folder = self.add("power_meter")
+        """Add an ACPI power meter, whose files are in the folder of its device, its name among them."""
+        folder = self.add("")
+        (folder / "name").unlink()
         (folder / "device").mkdir()
         for name, value in (
+            ("name", "power_meter"),
             ("power1_oem_info", oem_info),
             ("power1_average", round(power_w * 1e6)),
             ("power1_average_interval", interval_ms),

@@ -147,6 +147,29 @@ class TestGrace:
         with pytest.raises(SensorUnavailable, match="a mean over 1000 ms"):
             board.open()
 
+    def test_a_mean_whose_time_is_unknown_does_not_count(self, board: Board) -> None:
+        """The firmware doesn't say: the kernel writes 0 then."""
+        for number, interval in enumerate((0, "", "unknown")):
+            folder = board.tree.add_meter(f"Grace Power Socket {number}", 100.0)
+            (folder / "power1_average_interval").write_text(f"{interval}\n")
+        (board.tree.add_meter("Grace Power Socket 3", 100.0) / "power1_average_interval").unlink()
+        with pytest.raises(SensorUnavailable) as caught:
+            board.open()
+        assert str(caught.value).count("a mean over an unknown time") == 4
+
+    def test_the_command_for_a_shorter_mean_is_shown(self, board: Board) -> None:
+        """Where the meter has one."""
+        folder = board.tree.add_meter("Grace Power Socket 0", 100.0, interval_ms=1000)
+        (folder / "power1_average_interval_min").write_text("50\n")
+        with pytest.raises(SensorUnavailable, match=r"echo 50 \| sudo tee .*/power1_average_interval"):
+            board.open()
+
+    def test_its_name_may_be_in_the_folder_of_the_chip(self, board: Board) -> None:
+        """As of drivers that register all of their files there."""
+        files = {"power1_oem_info": "grace power socket 0", "power1_average": 100_000_000}
+        board.tree.add("power_meter", **files, power1_average_interval=50)
+        assert board.used_j(board.open(), "cpu:grace-0", 3.0) == about(300.0)
+
     def test_a_meter_of_the_whole_machine_does_not_count(self, board: Board) -> None:
         """Its joules are those of the GPUs, too."""
         board.tree.add_meter("", 600.0)
@@ -194,6 +217,66 @@ class TestCounters:
         )
         board.tree.idle(chip / "energy2_input", 10)
         assert names(board.open()) == ["cpu:package-0"]
+
+    def test_a_counter_that_is_set_makes_one_window_void(self, board: Board) -> None:
+        """It falls, it leaps, or it shows -1: a fault each time. What it gains afterwards counts."""
+        chip = board.tree.add("xe", energy1_input=5_000_000, energy1_label="card")
+        counter = chip / "energy1_input"
+        board.tree.idle(counter, 10)
+        sensor = board.open()
+        board.tree.idle(counter, 0)
+        before_j = sensor.read_j("gpu:xe-0")
+        for energy_uj, fault in (("17", "fell"), (str(10**15), "rose"), ("-1", "can't be below 0")):
+            counter.write_text(f"{energy_uj}\n")
+            with pytest.raises(SensorError, match=fault):
+                sensor.read_j("gpu:xe-0")
+        counter.write_text(f"{10**15 + 2_500_000}\n")
+        assert sensor.read_j("gpu:xe-0") - before_j == pytest.approx(2.5)
+
+    def test_a_package_counts_where_there_is_no_counter_of_the_card(self, board: Board) -> None:
+        """Arc A cards under xe: another name, as it isn't compared with a card's joules."""
+        chip = board.tree.add("xe", energy2_input=5_000_000, energy2_label="pkg")
+        board.tree.idle(chip / "energy2_input", 10)
+        assert names(board.open()) == ["gpu:xe-0-pkg"]
+
+    def test_cards_are_numbered_by_their_place_in_the_machine(self, board: Board, tmp_path: Path) -> None:
+        """The kernel numbers chips as their drivers are loaded, another way at each boot."""
+        for number, (slot, energy_uj) in enumerate({"0000:8a:00.0": 1, "0000:03:00.0": 2}.items()):
+            chip = tmp_path / "devices" / slot / "hwmon" / f"hwmon{number}"
+            chip.mkdir(parents=True)
+            (chip / "name").write_text("xe\n")
+            (chip / "energy1_input").write_text(f"{energy_uj}000000\n")
+            board.tree.idle(board.tree.root / chip.name / "energy1_input", 10)
+            (board.tree.root / chip.name).symlink_to(chip)
+        sensor = board.open()
+        assert names(sensor) == ["gpu:xe-0", "gpu:xe-1"]
+        assert sensor.read_j("gpu:xe-0") == pytest.approx(2.0, abs=0.1)
+
+    def test_a_socket_with_several_nodes_counts_once(self, board: Board) -> None:
+        """In some settings of the firmware each node of a socket has a counter, with the socket's joules."""
+        socket = board.tree.add("amd_energy", energy1_input=7_000_000, energy1_label="Esocket0")
+        for number in (2, 3, 4):
+            (socket / f"energy{number}_input").symlink_to(socket / "energy1_input")
+            (socket / f"energy{number}_label").write_text(f"Esocket{number - 1}\n")
+        (socket / "energy5_input").write_text("9000000\n")
+        (socket / "energy5_label").write_text("Esocket4\n")
+        for file in ("energy1_input", "energy5_input"):
+            board.tree.idle(socket / file, 10)
+        reads = board.tree.read_text
+        board.tree.read_text = lambda path: reads(path.resolve())  # type: ignore[method-assign]
+        sensor = board.open()
+        assert names(sensor) == ["cpu:package-0", "cpu:package-4"]
+        assert set(sensor.left_out.values()) == {"it repeats cpu:package-0"}
+
+    def test_many_counters_with_one_reason_have_one_line(self, board: Board) -> None:
+        """A server has a hundred cores."""
+        labels = [*(f"Ecore{number:03}" for number in range(128)), "Esocket0"]
+        files: dict[str, object] = {}
+        for number, label in enumerate(labels, 1):
+            files |= {f"energy{number}_input": 1000 * number, f"energy{number}_label": label}
+        chip = board.tree.add("amd_energy", **files)
+        board.tree.idle(chip / "energy129_input", 10)
+        assert board.open().left_out == {"hwmon0 Ecore000 and 127 more": "it is inside its socket"}
 
     def test_a_counter_that_stands_still_is_absent(self, board: Board) -> None:
         """It measures nothing."""
@@ -259,7 +342,9 @@ class TestNothing:
         with pytest.raises(SensorUnavailable, match="no chip whose energy"):
             HwmonSensor(root=tmp_path / "none")
 
-    @pytest.mark.parametrize("text", ["", "abc", "1e9"])
+    @pytest.mark.parametrize(
+        "text", ["", "abc", "1e9", "1_000", "nan", "N/A", "9" * 400, "\N{ARABIC-INDIC DIGIT ONE}"]
+    )
     def test_a_damaged_file_is_left_out(self, board: Board, text: str) -> None:
         """What holds no number gives no joules, and the reason names the file."""
         board.tree.add_ina3221(("VDD_IN", 5000, 1000))
@@ -275,14 +360,59 @@ class TestNothing:
             board.open()
 
     def test_hostile_names_are_not_read(self, board: Board) -> None:
-        """A folder that is no chip, and a label that is another's, count nothing."""
+        """A folder that is no chip counts nothing, and text that moves a cursor is not printed."""
         (board.tree.root / "hwmonX").mkdir()
-        board.tree.add("../../etc", energy1_input=5)
-        board.tree.add_ina3221(("VDD_IN", 5000, 1000))
+        (board.tree.root / "hwmon7").write_text("no folder")
+        (board.tree.root / "hwmon8").symlink_to(board.tree.root / "hwmon8")
+        board.tree.add("../../etc", energy1_input=5, energy1_label="\x1b[2J")
         board.tree.add_ina3221(("VDD_IN", 5000, 1000))
         sensor = board.open()
         assert names(sensor) == ["cpu:VDD_IN"]
-        assert list(sensor.left_out.values()) == ["another rail is cpu:VDD_IN already"]
+        ((place, because),) = sensor.left_out.items()
+        assert "../../etc" in place
+        assert (place + because).isprintable()
+
+    def test_of_two_rails_with_one_label_none_counts(self, board: Board) -> None:
+        """Which is the board's isn't known, and a sum of both could be each joule twice."""
+        board.tree.add_ina3221(("GPU", 19000, 100), ("CPU", 19000, 50))
+        board.tree.add_ina3221(("GPU", 19000, 100))
+        sensor = board.open()
+        assert names(sensor) == ["cpu:CPU"]
+        assert set(sensor.left_out.values()) == {"2 rails are gpu:GPU, and which of them it is isn't known"}
+
+
+@pytest.mark.parametrize(
+    ("chip", "files", "shown"),
+    [
+        ("zenpower", {"power1_input": 9, "power1_label": "SVI2_P_Core"}, "SVI2_P_Core (power1_input)"),
+        ("corsairpsu", {"power1_input": 9, "power1_label": "power total"}, "power total (power1_input)"),
+        ("macsmc_hwmon", {"power1_input": 9, "power1_label": "Total System Power"}, "Total System Power"),
+        ("ina226", {"in1_input": 9, "curr1_input": 9}, "curr1_input"),
+        ("fam15h_power", {"power1_input": 9, "power1_average": 9}, "power1_average, power1_input"),
+        ("i915_gt0", {"energy1_input": 9}, "energy1_input"),
+        ("aem", {"energy1_input": 9, "power1_average": 9}, "energy1_input, power1_average"),
+        ("", {"power1_input": 9}, "power1_input"),
+    ],
+)
+def test_a_chip_that_is_not_known_has_a_reason(
+    board: Board, chip: str, files: dict[str, object], shown: str
+) -> None:
+    """What it shows may be a part of what counts already, or the whole machine."""
+    board.tree.add(chip, **files)
+    with pytest.raises(SensorUnavailable, match=f"hwmon0 {chip or 'without a name'}: it shows .*") as caught:
+        board.open()
+    assert shown in str(caught.value)
+    assert "doesn't know what that is a part of" in str(caught.value)
+
+
+def test_negative_power_and_voltage_are_no_reading(board: Board) -> None:
+    """A driver writes -1 for what it doesn't know, and that isn't 0 W."""
+    board.tree.add_ina3221(("VDD_IN", -1, -1))
+    (board.tree.add_meter("Grace Power Socket 0", 100.0) / "power1_average").write_text("-1\n")
+    with pytest.raises(
+        SensorUnavailable, match=r"in1_input holds -1, .*power1_average holds -1, and it can't"
+    ):
+        board.open()
 
 
 def test_facts_name_what_counts_and_what_does_not(board: Board) -> None:
