@@ -2,21 +2,25 @@
 
 import argparse
 import json
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+from pytest_energy.baselines.folder_lock import FolderNotLocked, locked
 from pytest_energy.cli.arguments import Commands
 from pytest_energy.cli.files import say, say_json
 from pytest_energy.doctor import diagnose, render, to_json
 from pytest_energy.doctor.agent import agent_to_json, diagnose_agent, render_agent
 from pytest_energy.doctor.calibrate import calibrate_models
 from pytest_energy.doctor.text import render_response
+from pytest_energy.model import CounterResponse
 from pytest_energy.remote.address import CA_FILE_VARIABLE, TOKEN_FILE_VARIABLE, MeterAddress
 from pytest_energy.remote.http_source import HttpSource
 from pytest_energy.remote.meter import this_run
 from pytest_energy.sensors.kept_responses import FILE_VARIABLE, keep_response, responses_path
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.whole_file import check_place, writing
+
+_OTHERS_S = 10.0  # as long is waited for another process that keeps a response at this moment
 
 
 def register(commands: Commands) -> None:
@@ -75,11 +79,23 @@ def _calibrate() -> int:
     with closing(NvmlSensor()) as sensor:
         for model, measured in calibrate_models(sensor, say):
             say(render_response(measured))
-            keep_response(measured.response, model=model, driver=sensor.driver, path=path)
+            _keep(measured.response, model, sensor.driver, path)
             is_any = True
     if is_any:
         say(f"Kept in {path}. Runs that find it there use it from now on.")
     return 0 if is_any else 1
+
+
+def _keep(response: CounterResponse, model: str, driver: str, path: Path) -> None:
+    """Keep *response* beside those that others keep at this moment.
+
+    Raises:
+        SettingsError: The file can't be written, or is broken.
+    """
+    with writing(str(path)), ExitStack() as stack:
+        with suppress(FolderNotLocked):  # as on some network file systems: what was measured isn't lost
+            stack.enter_context(locked(path.absolute().parent, _OTHERS_S))
+        keep_response(response, model=model, driver=driver, path=path)
 
 
 def _doctor_of_agent(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from pytest_energy.documents import now_text
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.calibration import Burst, calibrated
 from pytest_energy.meter.clock import Clock, SystemClock
+from pytest_energy.meter.device_lock import DeviceBusy, Patience, owned
 from pytest_energy.meter.even_shares import ThirdShares
 from pytest_energy.meter.lag import Lag, SeenBurst, counted, lag
 from pytest_energy.meter.quiet_power import Span
@@ -47,6 +48,9 @@ _LAG_LEAST_S = 0.1
 
 # A device takes its time to hand over work: shorter bursts are not even.
 _SHORTEST_S = 4e-3
+
+# As long is waited for a run that measures the device at this moment.
+_OTHERS_S = 10.0
 
 # By when a counter has surely settled, where it isn't known yet.
 _HOLD_S, _HOLD_TICKS = 1.0, 3.0
@@ -149,6 +153,7 @@ def calibrate_models(
         A model and what was found, as it is found.
     """
     clock = SystemClock() if clock is None else clock
+    patience = Patience(limit_s=_OTHERS_S, now_s=clock.now_s, tell=lambda *_: None)
     first = {model: name for name, model in reversed(sensor.models.items())}
     for channel in sensor.channels:
         model = sensor.models[channel.name]
@@ -159,9 +164,12 @@ def calibrate_models(
             say("  not measured: it is at work; stop what works there, and try again")
             continue
         try:
-            load = make_load(f"cuda:{channel.name.rpartition(':')[2]}", clock)
-            source = f"measured here, {now_text()}"
-            found = calibrate(sensor, channel, load, clock, source=source, runner=runner)
+            with owned([channel.device], patience):
+                load = make_load(f"cuda:{channel.name.rpartition(':')[2]}", clock)
+                source = f"measured here, {now_text()}"
+                found = calibrate(sensor, channel, load, clock, source=source, runner=runner)
+        except DeviceBusy as error:
+            say(f"  not measured: {error}")
         except NotMeasurable as error:
             say(f"  not found: {error}")
         else:

@@ -6,6 +6,7 @@ Rule 2: a file that is broken is an error, never no file: a suite would be measu
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ import platformdirs
 from msgspec import Meta
 
 from pytest_energy.codec import Document, Text, decode, encode, parse
-from pytest_energy.errors import FormatError, SettingsError
+from pytest_energy.errors import FormatError, SettingsError, printable
 from pytest_energy.model import CounterResponse
 from pytest_energy.response_document import ResponseDocument
 from pytest_energy.whole_file import read_whole, write_whole, writing
@@ -82,7 +83,7 @@ def keep_response(response: CounterResponse, *, model: str, driver: str, path: P
 def _read(path: Path) -> tuple[_Kept, ...]:
     try:
         text = read_whole(path, _MOST_BYTES).decode("utf-8")
-        return decode(parse(text, str(path)), _File, str(path)).responses
+        kept = decode(parse(text, str(path)), _File, str(path)).responses
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
@@ -90,3 +91,9 @@ def _read(path: Path) -> tuple[_Kept, ...]:
         raise SettingsError(f"{path} can't be read: {because}; {_ADVICE}") from error
     except FormatError as error:
         raise SettingsError(f"{error}; {_ADVICE}") from error
+    whose = Counter((one.model, one.driver) for one in kept)
+    for (model, driver), count in whose.items():
+        if count > 1:
+            card = f"{printable(model)} under driver {printable(driver)}"
+            raise SettingsError(f"{path} has {count} responses of {card}: remove all but one")
+    return kept

@@ -10,6 +10,7 @@ from benchmarks.meter.simulated.machine import Power
 from pytest_energy.doctor.calibrate import MeasuredResponse, calibrate_models
 from pytest_energy.doctor.text import render_response
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.meter.device_lock import Patience, owned
 from pytest_energy.meter.response import sampling_s, seen_share
 from pytest_energy.sensors.nvml import NvmlSensor
 
@@ -145,6 +146,25 @@ def test_what_was_not_found_is_said() -> None:
     )
     assert none == []
     assert said[-1] == "  not found: torch finds no GPU"
+
+
+def test_a_gpu_that_another_run_measures_is_not_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would see the other's bursts; the reason names who measures it."""
+    bench = Bench(Setup(is_started=False), SEED)
+    assert isinstance(bench.sensor, NvmlSensor)
+    monkeypatch.setattr("pytest_energy.doctor.calibrate._OTHERS_S", 0.0)
+    said: list[str] = []
+    with owned([bench.sensor.channels[0].device], Patience(limit_s=0.0, now_s=float, tell=lambda *_: None)):
+        found = calibrate_models(
+            bench.sensor,
+            said.append,
+            clock=bench.machine,
+            runner=bench.machine,
+            make_load=lambda *_: BenchLoad(bench),
+        )
+        assert list(found) == []
+    assert said[-1].startswith("  not measured: ")
+    assert "is being measured by" in said[-1]
 
 
 def test_an_even_counter_is_shown_without_samples() -> None:

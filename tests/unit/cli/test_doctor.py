@@ -1,10 +1,13 @@
 """`pytest-energy doctor`: its text, its JSON and its status."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from pytest_energy.baselines import folder_lock
 from pytest_energy.cli import doctor
 from pytest_energy.doctor import Report
 from pytest_energy.doctor.calibrate import MeasuredResponse
@@ -101,3 +104,37 @@ def test_calibration_refuses_a_place_before_the_work(
     status, out, err = cli("doctor", "--calibrate")
     assert (status, out) == (2, "")
     assert "can't be written" in err
+
+
+KEEP = """
+import sys
+from pathlib import Path
+from pytest_energy.cli.doctor import _keep
+from pytest_energy.model import CounterResponse
+sys.stdin.read(1)
+for number in range(5):
+    _keep(CounterResponse(settle_s=0.05), f"{sys.argv[1]}-{number}", "580.1", Path(sys.argv[2]))
+"""
+
+
+def test_processes_that_keep_responses_at_once_lose_none(tmp_path: Path) -> None:
+    """Each adds to the file of all: the last writer doesn't put its own view in place of the others'."""
+    path, names = tmp_path / "new" / "responses.json", ("a", "b", "c", "d")
+    writers = [
+        subprocess.Popen([sys.executable, "-c", KEEP, name, str(path)], stdin=subprocess.PIPE)  # noqa: S603
+        for name in names
+    ]
+    for writer in writers:
+        writer.communicate(b"g")
+    assert [writer.returncode for writer in writers] == [0] * len(names)
+    kept = [kept_response(f"{name}-{number}", "580.1", path) for name in names for number in range(5)]
+    assert None not in kept
+
+
+def test_a_response_is_kept_where_folders_cant_be_locked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Some network file systems have no locks; minutes of measuring aren't lost for it."""
+    monkeypatch.setattr(folder_lock, "HAS_FLOCK", False)
+    doctor._keep(RESPONSE, "A", "580.1", tmp_path / "responses.json")
+    assert kept_response("A", "580.1", tmp_path / "responses.json") == RESPONSE

@@ -1,5 +1,6 @@
 """Responses that the user has measured."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ('{"responses": [{"model": "A"}]}', "has no 'driver'"),
         ('{"responses": [{"model": "A", "driver": "1", "response": {"settle_s": -1}}]}', "settle_s"),
+        ('{"responses": [{"model": "A", "driver": "1", "response": {"settle_s": NaN}}]}', "is nan"),
+        ('{"responses": [{"model": "A", "driver": "1", "response": {"settle_s": 1e300}}]}', "settle_s"),
     ],
 )
 def test_a_broken_file_is_an_error(tmp_path: Path, text: str, because: str) -> None:
@@ -46,6 +49,17 @@ def test_a_broken_file_is_an_error(tmp_path: Path, text: str, because: str) -> N
     with pytest.raises(SettingsError, match=because):
         keep_response(RESPONSE, model="A", driver="1", path=path)
     assert path.read_text(encoding="ascii") == text
+
+
+def test_two_responses_of_one_card_are_an_error(tmp_path: Path) -> None:
+    """As a merge leaves them: which is right isn't known, and the first one isn't taken unseen."""
+    path = tmp_path / "responses.json"
+    keep_response(RESPONSE, model="A", driver="580.1", path=path)
+    document = json.loads(path.read_text(encoding="ascii"))
+    document["responses"] *= 2
+    path.write_text(json.dumps(document), encoding="ascii")
+    with pytest.raises(SettingsError, match="has 2 responses of A under driver 580: remove all but one"):
+        kept_response("A", "580.1", path)
 
 
 def test_the_variable_names_the_file(tmp_path: Path) -> None:
