@@ -13,6 +13,7 @@ from pytest_energy.wall.chart import sheet
 from pytest_energy.wall.comparison import compared
 from pytest_energy.wall.meter_file import UNITS, Columns, read_meter
 from pytest_energy.wall.text import as_json, render, render_markdown
+from pytest_energy.wall.times import moment_s
 
 _MOST_LAG_S = 10.0
 
@@ -45,10 +46,27 @@ def register(commands: Commands) -> None:
         help="of times without one, such as Europe/Berlin; default: %(default)s",
     )
     command.add_argument(
+        "--time-format",
+        metavar="FORM",
+        help="of times that are not ISO 8601, such as '%%d/%%m/%%Y %%H:%%M:%%S'",
+    )
+    command.add_argument(
+        "--start",
+        type=_moment,
+        metavar="MOMENT",
+        help="what times count from that begin at 0: seconds since 1970, or such as 2026-11-21T10:00:00Z",
+    )
+    command.add_argument(
         "--interval",
         type=time,
         metavar="TIME",
         help="time that a row is the mean of, and ends with; default: the time since the row before",
+    )
+    command.add_argument(
+        "--rows",
+        choices=("means", "changes"),
+        help="whether a row is the mean of the time before it, or its power lasts until the next row; "
+        "default: means, except of times that are called last_changed or last_updated",
     )
     command.add_argument(
         "--most-lag",
@@ -64,13 +82,25 @@ def register(commands: Commands) -> None:
     command.set_defaults(run=_wall)
 
 
+def _moment(text: str) -> float:
+    try:
+        return moment_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"must be seconds since 1970, or such as 2026-11-21T10:00:00Z. Got {text!r}"
+        ) from error
+
+
 def _wall(options: argparse.Namespace) -> int:
     columns = Columns(
         time=options.time_column,
         power=options.power_column,
         unit=options.unit,
         time_zone=options.time_zone,
+        time_format=options.time_format,
+        start_unix_s=options.start,
         interval_s=options.interval,
+        is_held=None if options.rows is None else options.rows == "changes",
     )
     series = read_meter(options.meter_csv, columns)
     found = compared(read_run(options.run_json), series, most_lag_s=options.most_lag)

@@ -216,6 +216,9 @@ def _why_no_lag(lag_s: Interval, fitted_s: float, most_lag_s: float, span_s: flo
 
 
 def _why_no_gain(gain: Interval, windows: Sequence[KnownWindow], noise_w: float) -> str | None:
+    if gain.upper < 0:
+        why = "the meter shows less where the counters show more"
+        return f"{why}: its clamp is the wrong way round, or it is the meter of another machine"
     powers_w = [window.power_w for window in windows]
     spread_w = float(np.std(powers_w))
     error_w = math.sqrt(math.fsum(window.uncertainty_w**2 for window in windows) / len(windows))

@@ -117,6 +117,11 @@ def compared(run: View, series: MeterSeries, *, most_lag_s: float) -> WallCompar
 
 def _check_overlap(power: RunPower, series: MeterSeries, most_lag_s: float) -> None:
     first_s, last_s = power.windows[0].known.start_s, power.windows[-1].known.stop_s
+    if not series.has_times_of_day:
+        raise SettingsError(
+            "the meter's times count from a moment that isn't in the file: give it as --start, such as "
+            f"--start=2026-11-21T10:00:00Z. The run is from {moment(first_s)} to {moment(last_s)}"
+        )
     from_s, until_s = (float(series.rows.stop_s[place]) for place in (0, -1))
     if from_s - most_lag_s > last_s or until_s + most_lag_s < first_s:
         raise SettingsError(

@@ -99,6 +99,19 @@ def test_a_meter_of_another_day_is_an_error(cli: Cli, files: tuple[Path, Path], 
         assert part in done.err
 
 
+def test_times_that_begin_at_0_need_their_start(cli: Cli, files: tuple[Path, Path], world: WallWorld) -> None:
+    """A logger that counts from its own start: the error has the option, and with it the line is found."""
+    rows = world.rows()
+    lines = [f"{stop_s:.3f},{power_w}" for stop_s, power_w in zip(rows.stop_s, rows.power_w, strict=True)]
+    files[1].write_text("\n".join(["Time (s),Power (W)", *lines]))
+    status, out, err = cli("wall", *files)
+    assert (status, out) == (2, "")
+    assert "count from a moment that isn't in the file: give it as --start" in err
+    done = cli("wall", *files, f"--start={BEGAN}", "--rows=means")
+    assert (done.status, done.err) == (0, "")
+    assert cli("wall", *files, "--start=12").status == 2
+
+
 def test_a_run_without_times_of_day_is_an_error(cli: Cli, tmp_path: Path, files: tuple[Path, Path]) -> None:
     """Runs of earlier versions have none: the reason says so."""
     done = cli("wall", written(tmp_path / "old.json", *gpu_session()), files[1])

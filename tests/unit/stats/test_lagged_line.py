@@ -142,6 +142,15 @@ def test_a_meter_that_stands_still_shows_nothing() -> None:
     assert absent(line_of(WallWorld(), still), *PARTS) == "the meter shows 300 W throughout"
 
 
+def test_a_meter_that_is_connected_the_wrong_way_round_shows_no_gain() -> None:
+    """Its power falls where the counters' rises: the reason is that, and not too little of it."""
+    world = WallWorld()
+    rows = world.rows()
+    line = lagged_line(world.known(), replace(rows, power_w=-rows.power_w), most_lag_s=10.0)
+    assert isinstance(line.gain, Absent)
+    assert "wrong way round" in line.gain.because
+
+
 def test_a_lag_beyond_the_search_is_not_given() -> None:
     """The best of what was tried is at its end, or none is clearly the best."""
     world = WallWorld()

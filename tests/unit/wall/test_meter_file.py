@@ -65,6 +65,90 @@ def test_the_same_rows_in_many_forms(csv: Path, text: str) -> None:
     assert rows.span_s.tolist() == pytest.approx([1.0, 1.0, 1.0])
 
 
+LOGGERS = {
+    "Home Assistant": (
+        "entity_id,state,last_changed\n"
+        "sensor.plug_power,unavailable,2026-11-21T09:59:58.000Z\n"
+        "sensor.plug_power,500,2026-11-21T09:59:59.000Z\n"
+        "sensor.plug_power,510.5,2026-11-21T10:00:00.000Z\n"
+        "sensor.plug_power,499.25,2026-11-21T10:00:01.000Z\n"
+        "sensor.plug_power,3.0,2026-11-21T10:00:02.000Z\n"
+    ),
+    "a power analyser": (
+        "Model,WT310E,Serial,C2RA12345\nFile Version,1.01\n\n"
+        "Store No.,Date,Time,Millisecond,U-1,I-1,P-1,WH-1\n"
+        "1,2026/11/21,10:00:00,0,230.1,2.2,500,0\n"
+        "2,2026/11/21,10:00:01,0,230.1,2.2,510.5,0.1\n"
+        "3,2026/11/21,10:00:01,500,230.1,2.2,NAN,0.2\n"
+        "4,2026/11/21,10:00:02,000,230.1,2.2,499.25,0.3\n"
+    ),
+    "a spreadsheet in German": (
+        "sep=;\nGerät;Steckdose 3\nZeitstempel;Temperatur;Leistung;Energie\n;°C;W;kWh\n"
+        "21.11.2026 10:00:00;21,5;500,0;1,000\n21.11.2026 10:00:01;21,5;510,5;1,001\n"
+        "21.11.2026 10:00:02;21,5;499,25;1,002\n"
+    ),
+    "a plug with units in its cells": (
+        "Timestamp,Power,Power Factor,Energy\n"
+        "2026-11-21 10:00:00 UTC,0.5 kW,0.98,1\n"
+        "2026-11-21 10:00:01 UTC,510.5 W,0.98,1\n"
+        "2026-11-21 10:00:02 UTC,499250 mW,0.98,1\n"
+    ),
+    "elapsed beside a time of day": (
+        "Elapsed Time (s),Timestamp (ms),main_power_W,main_energy_Wh\n"
+        f"0.0,{1e3 * BEGAN:.0f},500,0\n1.0,{1e3 * BEGAN + 1e3:.0f},510.5,0\n"
+        f"2.0,{1e3 * BEGAN + 2e3:.0f},499.25,0\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("logger", LOGGERS)
+def test_the_same_rows_of_loggers(csv: Path, logger: str, encoding: str) -> None:
+    """Lines before the names, a line of units, a date and a time of day in two columns, logs of changes."""
+    csv.write_bytes(LOGGERS[logger].encode(encoding))
+    series = read_meter(csv)
+    assert series.rows.stop_s.tolist() == pytest.approx([BEGAN, BEGAN + 1, BEGAN + 2], abs=1e-3)
+    assert series.rows.power_w.tolist() == pytest.approx(POWERS_W)
+    assert series.rows.span_s.tolist() == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_times_from_a_moment_that_is_given(csv: Path) -> None:
+    """They count from 0, in the unit of the column's name; without the moment they are no times of day."""
+    text = "Time (ms),Power (W)\n0,500\n1000,510.5\n2000,499.25\n"
+    series = read(csv, text, Columns(start_unix_s=BEGAN))
+    assert series.rows.stop_s.tolist() == pytest.approx([BEGAN, BEGAN + 1, BEGAN + 2])
+    assert series.has_times_of_day
+    assert not read(csv, text).has_times_of_day
+
+
+def test_a_form_of_times_can_be_given(csv: Path) -> None:
+    """For days that are written in two ways."""
+    text = "t,p\n11/21/2026 10:00:00 AM,1\n11/21/2026 10:00:01 AM,2\n11/21/2026 10:00:02 AM,3\n"
+    rows = read(csv, text, Columns(time_format="%m/%d/%Y %I:%M:%S %p")).rows
+    assert rows.stop_s[0] == BEGAN
+    with pytest.raises(SettingsError, match=r"line 2: t doesn't have the form of --time-format"):
+        read(csv, text, Columns(time_format="%d/%m/%Y"))
+
+
+def test_the_hour_that_is_there_twice(csv: Path) -> None:
+    """Clocks go back in autumn: rows that would go back are an hour later."""
+    clocks = ["02:59:59", "02:00:00", "02:00:01"]
+    text = "t,p\n" + "".join(f"2026-10-25 {clock},{number}\n" for number, clock in enumerate(clocks))
+    rows = read(csv, text, Columns(time_zone="Europe/Berlin")).rows
+    assert np.diff(rows.stop_s).tolist() == [1.0, 1.0]
+
+
+def test_what_has_no_power_is_a_gap_and_noted(csv: Path) -> None:
+    """A meter that was off, or out of range for a while."""
+    series = read(csv, "time,power\n1,5\n2,NaN\n3,-----\n4,6\n5,-7\n6,8\n")
+    assert series.rows.stop_s.tolist() == [1, 4, 5, 6]
+    assert series.notes == (
+        "2 rows without power (-----, NaN): each is a gap.",
+        "The file has 1 gap: rows are more than 1.5 usual spacings apart.",
+        "1 row below 0 W: is the meter's clamp or plug the right way round?",
+    )
+
+
 @given(
     powers_mw=st.lists(st.integers(0, 10**9), min_size=3, max_size=9),
     unit=st.sampled_from([("W", 1e3), ("kW", 1e6), ("mW", 1.0)]),
@@ -123,13 +207,20 @@ def test_what_was_changed_is_noted(csv: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("t,p\n1,5\n2,n/a\n3,6\n", ["meter.csv, line 3: p must be a number", "'n/a'"]),
+        ("t,p\n1,5\n2,off\n3,6\n", ["meter.csv, line 3: p must be a number", "'off'"]),
         ("t,p\n1,5\n2,1e400\n3,6\n", ["line 3: p must be a number", "'1e400'"]),
         ("t,p\n1e99,5\n2e99,6\n3e99,7\n", ["line 2: t must be seconds or milliseconds", "'1e99'"]),
         ("t,p\n1,5\n2,inf\n3,6\n", ["line 3: p must be a number", "'inf'"]),
         ('t,p\n1,5\n2,"1,234.5"\n3,6\n', ["line 3: p must be a number", "'1,234.5'"]),
         ("# x\nt,p\n1,5\nyesterday,6\n3,7\n", ["line 4: t must be seconds or milliseconds", "'yesterday'"]),
-        ("t,p\n21.11.2026 10:00,5\n2,6\n3,7\n", ["line 2: t must be ISO 8601", "'21.11.2026 10:00'"]),
+        ("t,p\n11/21/2026 10:00,5\n2,6\n3,7\n", ["line 2: t must be ISO 8601", "'11/21/2026 10:00'"]),
+        ("t,p\n11/21/2026 10:00,5\n2,6\n", ["day and month may be either way: give --time-format"]),
+        ('t,p\n1,"1,234"\n2,987\n3,6\n', ["line 2: p has a comma that may be before decimals or thousands"]),
+        ("t;p\n1;1,5\n2;9.5\n3;6\n", ["line 2: p has a comma, and other rows have a point", "'1,5'"]),
+        (
+            "entity_id,state,last_changed\nsensor.a,5,2026-11-21T10:00:00Z\nsensor.b,6,2026-11-21T10:00:01Z\n",
+            ["has rows of 2 meters by its column 'entity_id', such as sensor.a"],
+        ),
         ("t,p\n1,5\n3,6\n2,7\n", ["line 4: t is before the row above it (3). Sort the file", "'2'"]),
         ("t,p\n1,5\n2,6\n2,7\n3,8\n", ["line 4: t is there twice, with another power", "'2'"]),
         ("t,p\n1,5\n2\n3,6\n", ["line 3 has 1 cells, and no p"]),
@@ -169,6 +260,7 @@ def test_a_file_that_is_not_there_is_an_error(csv: Path) -> None:
     csv.write_text("t,p\n1,2\n")
     with pytest.raises(SettingsError, match=r"metre.csv can't be read: No such file"):
         read_meter(csv.with_name("metre.csv"))
-    csv.write_bytes(b"t,p\n\xff\xfe\n")
-    with pytest.raises(SettingsError, match="can't be read"):
-        read_meter(csv)
+    for content in (b"t,p\n\xff\xfe\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xfet"):
+        csv.write_bytes(content)
+        with pytest.raises(SettingsError, match="can't be read"):
+            read_meter(csv)
