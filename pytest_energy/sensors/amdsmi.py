@@ -2,7 +2,7 @@
 
 Rule 1: joules come from the counter alone. A GPU without one, or whose counter stands still, is left out.
 Rule 2: a GPU whose counter covers more than what a program may use here (a partition, a virtual function) is
-        left out, with the reason.
+        left out, with the reason. GPUs that have one number and a counter each are partitions, too.
 Rule 3: channels are numbered as HIP numbers its devices, so `gpu:0` is what a program calls `cuda:0`.
 Rule 4: where two GPUs share a card, the first one's counter is the card's and the second one's reads 0. The
         first counts, and processes on the second are processes on its device.
@@ -51,6 +51,8 @@ _RESPONSE = CounterResponse(edge_s=1e-3)
 _ROCR, _HIP, _CUDA = "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"
 _REFUSED, _PERMIT = "AMDSMI_STATUS_NO_PERM", "sudo usermod -aG render,video $USER"  # then log in again
 _NO_COUNT = 2**64 - 1  # what the driver writes where there is no counter
+_NO_POWER_W = 2**16 - 1  # the same, of power in watts
+_MODEL = "AMD GPU"  # of a card that has no name
 _WHOLE = frozenset({"SPX", ""})  # how a GPU is partitioned: not at all
 _SHARED = frozenset({"HOST", "GUEST"})
 
@@ -205,11 +207,14 @@ class AmdSmiSensor:
 
     def _power_w(self, handle: object) -> float | None:
         """Of the moment; cards before MI300 give a mean over an unknown time alone."""
-        return self._number(lambda amdsmi: amdsmi.amdsmi_get_power_info(handle)["current_socket_power"])
+        power_w = self._number(lambda amdsmi: amdsmi.amdsmi_get_power_info(handle)["current_socket_power"])
+        return None if power_w is None or power_w >= _NO_POWER_W else power_w
 
     def _limit_w(self, handle: object) -> float | None:
-        limit_uw = self._number(lambda amdsmi: amdsmi.amdsmi_get_power_cap_info(handle)["power_cap"])
-        return None if limit_uw is None else limit_uw * WATTS_PER_MICROWATT
+        limit = self._number(lambda amdsmi: amdsmi.amdsmi_get_power_cap_info(handle)["power_cap"])
+        if limit is None:
+            return None
+        return limit if limit < _NO_POWER_W else limit * WATTS_PER_MICROWATT  # watts before release 6
 
     def _number(self, question: Callable[[Any], object]) -> float | None:
         """The number that *question* has of the module; `None` if this card or release doesn't offer it."""
@@ -265,13 +270,18 @@ def _find(smi: AmdSmiLibrary, environ: Mapping[str, str]) -> tuple[dict[str, _Gp
     if not handles:
         raise NoSuchHardware(NAME, "the driver shows no AMD GPU")
     uuids = [_uuid(smi, handle) for handle in handles]
+    counting = Counter(uuids[place] for place, one in enumerate(handles) if not _reads_nothing(smi, one))
     gpus: dict[str, _Gpu] = {}
     left_out: dict[str, str] = {}
     for position, visible in enumerate(_visible(environ, uuids)):
         channel = f"gpu:{position}"
-        gpu = (
-            visible if isinstance(visible, str) else _examine(smi, channel, handles, visible, uuids[visible])
-        )
+        gpu: _Gpu | str
+        if isinstance(visible, str):
+            gpu = visible
+        elif (part_count := counting[uuids[visible]]) > 1:
+            gpu = f"it is one of {part_count} parts of a GPU, by its number {uuids[visible]}: {WHOLE_GPU}"
+        else:
+            gpu = _examine(smi, channel, handles, visible, uuids[visible])
         if isinstance(gpu, str):
             left_out[channel] = gpu
         else:
@@ -301,7 +311,8 @@ def _uuid(smi: AmdSmiLibrary, handle: object) -> str:
     with suppress(AmdSmiError):
         serial = smi.text(lambda amdsmi: amdsmi.amdsmi_get_gpu_asic_info(handle)["asic_serial"])
         with suppress(ValueError):  # "N/A"
-            return f"GPU-{int(serial, 16):016x}"
+            if number := int(serial, 16):  # 0 in some virtual machines, for each GPU alike
+                return f"GPU-{number:016x}"
     return smi.text(lambda amdsmi: amdsmi.amdsmi_get_gpu_device_bdf(handle))
 
 
@@ -321,8 +332,10 @@ def _examine(
     """The GPU at *place* of *handles*, or why its energy can't be read."""
     handle = handles[place]
     try:
-        model = smi.text(lambda amdsmi: amdsmi.amdsmi_get_gpu_asic_info(handle)["market_name"])
-        partition = _or_empty(smi, lambda amdsmi: amdsmi.amdsmi_get_gpu_compute_partition(handle))
+        model = (
+            _or_empty(smi, lambda amdsmi: amdsmi.amdsmi_get_gpu_asic_info(handle)["market_name"]) or _MODEL
+        )
+        partition = _partition(smi, handle)
         mode = _or_empty(smi, lambda amdsmi: amdsmi.amdsmi_get_gpu_virtualization_mode(handle)["mode"].name)
         count, resolution_uj = _counter(smi, handle)
     except AmdSmiError as error:
@@ -352,6 +365,16 @@ def _examine(
         scope=scope,
         partition=partition,
         highest=count,
+    )
+
+
+def _partition(smi: AmdSmiLibrary, handle: object) -> str:
+    """How the GPU is partitioned, by the one of two functions that this release has; nothing if by none."""
+    return _or_empty(smi, lambda amdsmi: amdsmi.amdsmi_get_gpu_compute_partition(handle)) or _or_empty(
+        smi,
+        lambda amdsmi: amdsmi.amdsmi_get_gpu_accelerator_partition_profile(handle)["partition_profile"][
+            "profile_type"
+        ],
     )
 
 

@@ -119,6 +119,8 @@ class MigSensor:
             raise SensorUnavailable(NAME, *(f"{name}: {because}" for name, because in self.left_out.items()))
 
     def _why_unreadable(self, one: _Slice) -> str | None:
+        if not 0 < one.own_count <= one.gpu_count:
+            return f"NVML gives it {one.own_count} multiprocessors of {one.gpu_count}, which is no share"
         try:
             self._nvml.nvmlDeviceGetTotalEnergyConsumption(one.gpu)
         except self._nvml.NVMLError as error:

@@ -184,6 +184,50 @@ def test_a_partition_is_left_out(partition: str) -> None:
     assert f"it is a partition ({partition}) of a GPU: its energy counter is the whole GPU's" in because
 
 
+def test_gpus_with_one_number_are_parts_of_one() -> None:
+    """A release that has no function for partitions: each shows the counter of the whole package."""
+    parts = cards(1) * 8
+    because = why_absent(*parts)
+    assert because.count("it is one of 8 parts of a GPU") == 8
+    assert "its energy counter is the whole GPU's" in why_absent(*parts, ROCR_VISIBLE_DEVICES="0")
+
+
+def test_a_newer_release_has_another_function_for_partitions() -> None:
+    """`amdsmi_get_gpu_accelerator_partition_profile`, once the older one is gone."""
+
+    class Newer(FakeAmdSmi):
+        def amdsmi_get_gpu_accelerator_partition_profile(self, gpu: FakeAmdGpu) -> object:
+            return {"partition_profile": {"profile_type": gpu.partition}, "partition_id": [0]}
+
+    for partition, is_whole in (("SPX", True), ("CPX", False)):
+        (gpu,) = cards(1, partition=partition)
+        gpu.answers["amdsmi_get_gpu_compute_partition"] = AttributeError("no such function")
+        if is_whole:
+            assert names(opened(smi=Newer(gpu))) == [("gpu:0", f"GPU-{IDS[0]}")]
+        else:
+            with pytest.raises(SensorUnavailable, match=r"it is a partition \(CPX\) of a GPU"):
+                opened(smi=Newer(gpu))
+
+
+def test_gpus_whose_number_is_0_are_known_by_their_bus() -> None:
+    """In some virtual machines each has the number 0: that makes them no parts of one GPU."""
+    gpus = cards(2)
+    for place, gpu in enumerate(gpus):
+        gpu.serial = "0x0000000000000000"
+        gpu.answers["amdsmi_get_gpu_device_bdf"] = f"0000:c{place}:00.0"
+    assert names(opened(*gpus)) == [("gpu:0", "0000:c0:00.0"), ("gpu:1", "0000:c1:00.0")]
+
+
+def test_odd_releases_cost_no_joules() -> None:
+    """A card without a name, a limit in watts, a power of all ones: the counter is read all the same."""
+    (gpu,) = cards(1, power_w=65535, power_cap_uw=300)
+    gpu.answers["amdsmi_get_gpu_asic_info"] = {"asic_serial": gpu.serial}
+    sensor = opened(gpu)
+    assert sensor.snapshot("gpu:0").power_w is None
+    assert sensor.facts().fixed["gpu_model"] == "AMD GPU"
+    assert sensor.facts().fixed["gpu_power_limit_w"] == "300"
+
+
 @pytest.mark.parametrize("mode", [AmdSmiVirtualizationMode.HOST, AmdSmiVirtualizationMode.GUEST])
 def test_a_virtual_function_is_left_out(mode: AmdSmiVirtualizationMode) -> None:
     """Its neighbours' joules are in the counter."""

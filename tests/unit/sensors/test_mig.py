@@ -116,6 +116,15 @@ def test_a_gpu_without_a_counter_has_no_estimate() -> None:
     assert not nvml.is_started
 
 
+@pytest.mark.parametrize("count", [0, -1, 133])
+def test_a_slice_without_a_share_has_no_estimate(count: int) -> None:
+    """No part of its GPU, or more than that: what NVML gives is then not understood."""
+    with pytest.raises(
+        SensorUnavailable, match=f"gives it {count} multiprocessors of 132"
+    ):
+        opened(split_gpu(FakeSlice(uuid=FIRST, multiprocessor_count=count)))
+
+
 def test_a_slice_that_cannot_be_examined_is_none() -> None:
     """Without multiprocessors it has no share."""
     gpu = two_slices()
