@@ -27,6 +27,15 @@ WITHOUT_WAITING: int = getattr(os, "O_NONBLOCK", 0)
 FOLDER: int = getattr(os, "O_DIRECTORY", 0)
 
 
+def _of_system(name: str, usual: int) -> int:
+    return os.sysconf(name) if hasattr(os, "sysconf") else usual
+
+
+# Of Linux's files of processes, with Linux's usual values where nobody can ask and nobody reads them.
+TICK_S: float = 1.0 / _of_system("SC_CLK_TCK", 100)
+PAGE_BYTES: int = _of_system("SC_PAGE_SIZE", 4096)
+
+
 def lock_at_once(descriptor: int) -> None:
     """Lock an open file or folder among all processes.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_energy.system import READ_ONLY
+from pytest_energy.system import READ_ONLY, TICK_S
 
 STAT = Path("/proc/stat")
 
@@ -59,7 +59,7 @@ class StatFile:
     def __init__(self, path: Path = STAT) -> None:
         self._descriptor = os.open(path, READ_ONLY)
         weakref.finalize(self, os.close, self._descriptor)
-        self._tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
+        self._tick_s = TICK_S
 
     def __call__(self) -> CpuTimes:
         """Times now.

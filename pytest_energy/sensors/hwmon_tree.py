@@ -94,7 +94,7 @@ class Tree:
             paths = [path for path in self._root.iterdir() if _CHIP.fullmatch(path.name)]
         except OSError:
             return []
-        return sorted(paths, key=_place)
+        return [*dict.fromkeys(_real(path) for path in sorted(paths, key=_place))]
 
     def _kind(self, path: Path) -> str:
         """The name of the chip at *path*; some drivers have it in the folder of the device."""
@@ -258,13 +258,17 @@ class Tree:
         yield f"{path.name} {kind or 'without a name'}", f"{shows}; {unknown}"
 
 
+def _real(path: Path) -> Path:
+    """The chip's folder under that of its device: once that is removed, another chip may have its number."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return path
+
+
 def _place(path: Path) -> tuple[str, int]:
     """Where the chip is in the machine; then by its number, as chips of one device are in a fixed order."""
-    try:
-        parent = str(path.resolve().parent)
-    except (OSError, RuntimeError):  # a loop of links
-        parent = ""
-    return parent, int(path.name.removeprefix("hwmon"))
+    return str(_real(path).parent), int(path.name.removeprefix("hwmon"))
 
 
 def _names(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from pytest_energy.system import READ_ONLY
+from pytest_energy.system import PAGE_BYTES, READ_ONLY, TICK_S
 
 try:
     import resource
@@ -61,7 +61,7 @@ class ProcessTable:
     if HAS_USAGE:
         _clock_ns = staticmethod(time.clock_gettime_ns)
         _usage, _ended = staticmethod(resource.getrusage), resource.RUSAGE_CHILDREN
-        _tick_s, _page_bytes = 1.0 / os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+        _tick_s, _page_bytes = TICK_S, PAGE_BYTES
     if HAS_WAITID:
         _waitid, _whoever = staticmethod(os.waitid), os.P_ALL
         _only_look = os.WEXITED | os.WNOHANG | os.WNOWAIT | _ALL_KINDS

@@ -34,7 +34,7 @@ UNITS: tuple[Unit, ...] = ("W", "kW", "mW")
 FEWEST_ROWS = 3  # two times have one spacing, which may be a gap
 _GAP = 1.5  # usual spacings: a logger is late by less, and a row that is missing is two
 
-_ENERGY_NAME = re.compile(r"[kM]?Wh\b|kilowatt.?hour|watt.?hour|energy", re.IGNORECASE)
+_ENERGY_NAME = re.compile(r"[kM]?Wh\b|watt.?h(?:ou)?rs?\b|energy|energie", re.IGNORECASE)
 _OTHER_POWER_NAME = re.compile(r"factor|reactive|apparent|\bVA\b|\bvar\b|limit|_cap\b", re.IGNORECASE)
 _UNIT_NAMES: tuple[tuple[re.Pattern[str], Unit], ...] = (
     (re.compile(r"(?<![A-Za-z])kW(?![A-Za-z])|_kw$|kilowatt", re.ASCII), "kW"),

@@ -64,6 +64,30 @@ def test_every_module_is_imported(of: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+WITHOUT = {
+    "functions": """
+import os, psutil, pytest
+for name in "sysconf O_CLOEXEC O_DIRECTORY sched_getaffinity waitid pread register_at_fork".split():
+    delattr(os, name)
+""",
+    "modules": """
+import sys, psutil, pytest
+sys.modules |= dict.fromkeys(("fcntl", "resource", "pwd", "grp", "termios"))
+""",
+}
+
+
+@pytest.mark.parametrize("what", WITHOUT)
+def test_every_module_is_imported_on_a_system_of_neither_kind(what: str, tmp_path: Path) -> None:
+    """One of a kind that nobody has tried may lack some of what Linux has, and have the rest."""
+    command = [sys.executable, "-c", WITHOUT[what] + IMPORT_ALL]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(  # noqa: S603  # our own
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_run_estimates_and_reports_which_sensors_are_absent(of: str, tmp_path: Path) -> None:
     """Nothing measures there: each sensor of Linux has a reason that names the system."""
     done, out = pytest_on(of, tmp_path, "--energy-report")

@@ -246,11 +246,17 @@ class TestCounters:
             chip.mkdir(parents=True)
             (chip / "name").write_text("xe\n")
             (chip / "energy1_input").write_text(f"{energy_uj}000000\n")
-            board.tree.idle(board.tree.root / chip.name / "energy1_input", 10)
+            board.tree.idle(chip / "energy1_input", 10)
             (board.tree.root / chip.name).symlink_to(chip)
+        (board.tree.root / "hwmon9").symlink_to(chip)  # a second name of the last one
         sensor = board.open()
         assert names(sensor) == ["gpu:xe-0", "gpu:xe-1"]
         assert sensor.read_j("gpu:xe-0") == pytest.approx(2.0, abs=0.1)
+        (board.tree.root / "hwmon1").unlink()  # it is removed, and another chip has its number
+        (board.tree.root / "hwmon1").symlink_to(tmp_path / "devices/0000:8a:00.0/hwmon/hwmon0")
+        chip.rename(tmp_path / "gone")
+        with pytest.raises(SensorError, match=r"gpu:xe-0: .* can't be read: No such file"):
+            sensor.read_j("gpu:xe-0")
 
     def test_a_socket_with_several_nodes_counts_once(self, board: Board) -> None:
         """In some settings of the firmware each node of a socket has a counter, with the socket's joules."""

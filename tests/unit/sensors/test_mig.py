@@ -119,9 +119,7 @@ def test_a_gpu_without_a_counter_has_no_estimate() -> None:
 @pytest.mark.parametrize("count", [0, -1, 133])
 def test_a_slice_without_a_share_has_no_estimate(count: int) -> None:
     """No part of its GPU, or more than that: what NVML gives is then not understood."""
-    with pytest.raises(
-        SensorUnavailable, match=f"gives it {count} multiprocessors of 132"
-    ):
+    with pytest.raises(SensorUnavailable, match=f"gives it {count} multiprocessors of 132"):
         opened(split_gpu(FakeSlice(uuid=FIRST, multiprocessor_count=count)))
 
 
