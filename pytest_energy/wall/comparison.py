@@ -120,7 +120,8 @@ def _check_overlap(power: RunPower, series: MeterSeries, most_lag_s: float) -> N
     if not series.has_times_of_day:
         raise SettingsError(
             "the meter's times count from a moment that isn't in the file: give it as --start, such as "
-            f"--start=2026-11-21T10:00:00Z. The run is from {moment(first_s)} to {moment(last_s)}"
+            "--start=2026-11-21T10:00:00Z; of times of day without a day that is midnight. "
+            f"The run is from {moment(first_s)} to {moment(last_s)}"
         )
     from_s, until_s = (float(series.rows.stop_s[place]) for place in (0, -1))
     if from_s - most_lag_s > last_s or until_s + most_lag_s < first_s:

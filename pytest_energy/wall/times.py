@@ -1,8 +1,8 @@
 """The times of a meter's rows, as loggers write them, in seconds since 1970 (UTC).
 
 Rule 1: a form that two countries read as two days is an error, until the user gives it.
-Rule 2: numbers are seconds since 1970, or a smaller unit, by their size. Smaller numbers count from a moment
-        that the user gives.
+Rule 2: numbers are seconds since 1970, or a smaller unit, by their size. Smaller numbers, and times of day
+        without a day, count from a moment that the user gives.
 """
 
 import math
@@ -38,6 +38,8 @@ _YEAR_FIRST = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})[/.]([0-9]{1,2})(?=$|[ T])"
 _WITH_POINTS = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})(?=$|[ T,])")
 _SHORT_HOUR = re.compile(r"(?<=[ T])([0-9]):")
 _UTC_NAME = re.compile(r"\s*(?:UTC|GMT|Z)$")
+_CLOCK = re.compile(r"([0-9]{1,3}):([0-9]{2})(?::([0-9]{2}(?:[.,][0-9]+)?))?(?: ?([AaPp])\.?[Mm]\.?)?")
+_DAY_S = 86400.0
 _TWO_WAYS = re.compile(r"[0-9]{1,2}[/-][0-9]{1,2}[/-][0-9]{2,4}")
 
 _FORM = "must be ISO 8601, such as 2026-11-21T10:00:00Z"
@@ -59,6 +61,8 @@ def times_s(
     """
     if time_format is None and cells.texts and is_number(cells.texts[0]):
         return _of_numbers(cells, 0.0 if start_unix_s is None else start_unix_s)
+    if time_format is None and cells.texts and _CLOCK.fullmatch(cells.texts[0]):
+        return _of_clocks(cells, 0.0 if start_unix_s is None else start_unix_s)
     zone = _zone(time_zone)
     moments_s: list[float] = []
     for place, text in enumerate(cells.texts):
@@ -111,6 +115,23 @@ def _of_numbers(cells: Cells, start_unix_s: float) -> "NDArray[np.float64]":
             raise cells.error(place, "must be seconds or milliseconds since 1970, as in the first row")
         numbers.append(number * factor + (start_unix_s if is_relative else 0.0))
     return np.array(numbers, dtype=np.float64)
+
+
+def _of_clocks(cells: Cells, start_unix_s: float) -> "NDArray[np.float64]":
+    """Hours, minutes and seconds without a day, from midnight or another moment; days go on at midnight."""
+    times_s: list[float] = []
+    for place, text in enumerate(cells.texts):
+        match = _CLOCK.fullmatch(text)
+        if match is None:
+            raise cells.error(place, "must be hours, minutes and seconds, as in the first row")
+        hours, half = int(match[1]), (match[4] or "").lower()
+        if half:
+            hours = hours % 12 + (12 if half == "p" else 0)
+        seconds = float((match[3] or "0").replace(",", "."))
+        time_s = start_unix_s + 3600.0 * hours + 60.0 * int(match[2]) + seconds
+        days = round((times_s[-1] - time_s) / _DAY_S) if times_s else 0
+        times_s.append(time_s + max(0, days) * _DAY_S)
+    return np.array(times_s, dtype=np.float64)
 
 
 def _of_format(cells: Cells, place: int, text: str, time_format: str) -> datetime:

@@ -121,6 +121,19 @@ def test_times_from_a_moment_that_is_given(csv: Path) -> None:
     assert not read(csv, text).has_times_of_day
 
 
+def test_times_of_day_count_from_a_midnight_that_is_given(csv: Path) -> None:
+    """In 12 or 24 hours, and over midnight; a wrong one is an error."""
+    midnight = Columns(start_unix_s=BEGAN - 10 * 3600)
+    for clocks in (("10:00:00 AM", "10:00:01 AM", "10:00:02.5 am"), ("10:00:00", "10:00:01", "10:00:02,5")):
+        text = "Time;Watts\n" + "".join(f"{clock};{number}\n" for number, clock in enumerate(clocks))
+        assert read(csv, text, midnight).rows.stop_s.tolist() == [BEGAN, BEGAN + 1, BEGAN + 2.5]
+    late = "Time,Watts\n23:59:59,1\n00:00:00,2\n00:00:01,3\n12:00:00,4\n"
+    assert np.diff(read(csv, late, midnight).rows.stop_s).tolist() == [1.0, 1.0, 43199.0]
+    assert not read(csv, late).has_times_of_day
+    with pytest.raises(SettingsError, match="line 3: Time must be hours, minutes and seconds"):
+        read(csv, late.replace("00:00:00", "noon"), midnight)
+
+
 def test_a_form_of_times_can_be_given(csv: Path) -> None:
     """For days that are written in two ways."""
     text = "t,p\n11/21/2026 10:00:00 AM,1\n11/21/2026 10:00:01 AM,2\n11/21/2026 10:00:02 AM,3\n"
