@@ -6,6 +6,8 @@ Rule 1: a row is a mean over its span. Where a part of the span is outside every
     power that nobody knows: one of a common mean and spread, which are fitted too. So a row at a window's
     edge shows the lag, and pulls neither gain nor offset.
 Rule 2: the lag is the one of the largest likelihood. It is searched for on a grid, then by Nelder and Mead.
+        A meter may also be slow: its rows are then of a power that approaches the true one exponentially. It
+        is taken for slow only if its rows are clearly likelier so.
 Rule 3: intervals are from resampled windows, each with its rows, because rows in one window are not
     independent. They are widened as few windows ask for, and the lag's by what times are rounded to.
 Rule 4: what the rows can't show is absent, with the reason: too few windows, a power that hardly varies, a
@@ -66,6 +68,11 @@ _RIDGE = 1e-12  # of the matrix' trace: a resample may lack what shows one of th
 _MOST_LOG = 50.0  # of a power: e to it is no power of a machine, and its square a number still
 _FIRST_NOISES = (0.01, 0.03, 0.1, 0.3)
 
+# Time constants that are tried first, in spans of a row. And what twice the likelihood's logarithm must gain:
+# by chance it does in less than one of a thousand (chi-squared of one degree, and 0 is its edge).
+_FIRST_SLOWS = (0.1, 0.3, 1.0, 3.0)
+_CLEARLY_LIKELIER = 12.0
+
 Steps = Sequence[tuple[float, float]]
 
 
@@ -119,6 +126,7 @@ class LaggedLine:
         offset_w: Of the rows where the windows would have 0 W.
         lag_s: From a window's power to the row that shows it.
         noise_w: Standard deviation of a row from the line; `None` if there is none.
+        slow_s: Time constant by which the rows approach a new power, after the lag; 0 if they show none.
         window_count: Windows that have rows.
         row_count: Rows that lie in windows, in part at least.
     """
@@ -127,6 +135,7 @@ class LaggedLine:
     offset_w: Interval | Absent
     lag_s: Interval | Absent
     noise_w: float | None = None
+    slow_s: float = 0.0
     window_count: int = 0
     row_count: int = 0
 
@@ -162,6 +171,7 @@ def lagged_line(windows: Sequence[KnownWindow], rows: Rows, *, most_lag_s: float
         offset_w=offset_w if no_gain is None else Absent(no_gain),
         lag_s=lag_s if no_lag is None else Absent(no_lag),
         noise_w=fit.noise_w if no_gain is None else None,
+        slow_s=fit.slow_s if no_lag is None else 0.0,
         window_count=window_count,
         row_count=row_count,
     )
@@ -236,11 +246,12 @@ def _why_no_gain(gain: Interval, windows: Sequence[KnownWindow], noise_w: float)
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """Lag, scatter of a row, and spread of the power outside windows."""
+    """Lag, scatter of a row, spread of the power outside windows, and time constant of the rows."""
 
     lag_s: float
     noise_w: float
     outside_w: float
+    slow_s: float = 0.0
 
 
 def _near(windows: Sequence[KnownWindow], rows: Rows, most_lag_s: float) -> Rows:
@@ -268,12 +279,12 @@ class _Model:
         self._spread_w = float(np.std(rows.power_w))
         self.span_s = float(np.median(rows.span_s))
 
-    def factors(self, lag_s: float) -> "Floats":
+    def factors(self, lag_s: float, slow_s: float = 0.0) -> "Floats":
         """What each row is a sum of, a column each: gain, offset, and mean power outside."""
         stop_s = self._rows.stop_s - lag_s
         ends_s = (stop_s - self._rows.span_s, stop_s)
         known, power_w = (
-            np.diff([np.interp(one_s, self._times_s, sums) for one_s in ends_s], axis=0)[0]
+            np.diff([_approached(one_s, self._times_s, sums, slow_s) for one_s in ends_s], axis=0)[0]
             / self._rows.span_s
             for sums in (self._known_s, self._energy_j)
         )
@@ -286,7 +297,7 @@ class _Model:
 
     def _solved(self, fit: _Fit) -> "tuple[NDArray[np.floating], float]":
         """Gain, offset and power outside, and minus twice the likelihood's logarithm."""
-        factors = self.factors(fit.lag_s)
+        factors = self.factors(fit.lag_s, fit.slow_s)
         variances = self._variances(factors, fit)
         scale = 1.0 / np.sqrt(variances)
         line, *_ = np.linalg.lstsq(factors * scale[:, None], self._rows.power_w * scale, rcond=1e-9)
@@ -300,21 +311,38 @@ class _Model:
 
     def fitted(self, most_lag_s: float) -> _Fit:
         """Rule 2."""
-        from scipy.optimize import fmin
-
         step_s, spread_w = _COARSE * self.span_s, self._spread_w
         lags_s = np.arange(-most_lag_s, most_lag_s + step_s / 2, step_s)
         starts = (_Fit(float(lag_s), one * spread_w, spread_w) for lag_s in lags_s for one in _FIRST_NOISES)
-        first = min(starts, key=lambda fit: self._solved(fit)[1])
-        place = np.array([first.lag_s / step_s, math.log(first.noise_w), math.log(first.outside_w)])
-        simplex = np.vstack([place, place + np.diag([0.5, 0.5, -0.5])])
+        prompt = self._improved(min(starts, key=lambda fit: self._solved(fit)[1]))
+        slower = (
+            _Fit(prompt.lag_s - share * slow * self.span_s, noise_w, prompt.outside_w, slow * self.span_s)
+            for slow in _FIRST_SLOWS
+            for share in (0.5, 1.0)
+            for noise_w in (prompt.noise_w, prompt.noise_w / 3)
+        )
+        slow = self._improved(min(slower, key=lambda fit: self._solved(fit)[1]))
+        is_clear = self._solved(prompt)[1] - self._solved(slow)[1] > _CLEARLY_LIKELIER
+        return slow if is_clear else prompt
+
+    def _improved(self, first: _Fit) -> _Fit:
+        """The likeliest near *first*; it is prompt if that is."""
+        from scipy.optimize import fmin
+
+        step_s = _COARSE * self.span_s
+        place = [first.lag_s / step_s, math.log(first.noise_w), math.log(first.outside_w)]
+        moves = [0.5, 0.5, -0.5]
+        if first.slow_s:
+            place.append(math.log(first.slow_s / step_s))
+            moves.append(0.3)
+        simplex = np.vstack([place, np.array(place) + np.diag(moves)])
 
         def deviance(at: "Floats") -> float:
             return self._solved(self._at(at, step_s))[1]
 
         found = fmin(
             deviance,
-            place,
+            np.array(place),
             initial_simplex=simplex,
             xtol=1e-4,
             ftol=1e-4,
@@ -324,11 +352,12 @@ class _Model:
         return self._at(np.asarray(found, dtype=np.float64), step_s)
 
     def _at(self, place: "Floats", step_s: float) -> _Fit:
-        lag, noise, outside = map(float, place)
+        lag, noise, outside, *slow = map(float, place)
         return _Fit(
             lag_s=lag * step_s,
             noise_w=max(math.exp(min(noise, _MOST_LOG)), _LEAST_NOISE * self._spread_w),
             outside_w=max(math.exp(min(outside, _MOST_LOG)), _LEAST_OUTSIDE * self._spread_w),
+            slow_s=step_s * math.exp(min(slow[0], _MOST_LOG)) if slow else 0.0,
         )
 
     def owners(self, lag_s: float) -> "tuple[NDArray[np.int64], int, int]":
@@ -340,12 +369,41 @@ class _Model:
 
     def products(self, fit: _Fit, lag_s: float) -> "Floats":
         """Of each row at another lag: 12 weighted products of its factors and power, and its deviance."""
-        factors = self.factors(lag_s)
+        factors = self.factors(lag_s, fit.slow_s)
         variances = self._variances(factors, fit)
         both = np.column_stack([factors, self._rows.power_w])
         products = factors[:, :, None] * both[:, None, :] / variances[:, None, None]
         deviances = np.log(variances) + self._rows.power_w**2 / variances
         return np.column_stack([products.reshape(-1, 12), deviances])
+
+
+def _approached(at_s: "Floats", times_s: "Floats", sums: "Floats", slow_s: float) -> "Floats":
+    """The piecewise linear *sums* at *at_s*, or what approaches them with the time constant *slow_s*.
+
+    Of y' = (x - y) / c, where x is a + b t from some moment on: y is x - b c, and a rest that decays.
+    """
+    plain: Floats = np.interp(at_s, times_s, sums)
+    if not slow_s:
+        return plain
+    spacings_s = np.diff(times_s)
+    has_length = spacings_s > 0
+    slopes = np.append(
+        np.divide(np.diff(sums), spacings_s, out=np.zeros_like(spacings_s), where=has_length), 0.0
+    )
+    bends = np.diff(slopes, prepend=0.0) * slow_s
+    decays = np.append(1.0, np.exp(-spacings_s / slow_s))
+    rest, rests = 0.0, []
+    for decay, bend in zip(decays.tolist(), bends.tolist(), strict=True):
+        rest = rest * decay + bend
+        rests.append(rest)
+    last = np.searchsorted(times_s, at_s, side="right") - 1
+    after = last >= 0
+    last = np.maximum(last, 0)
+    behind = (
+        np.array(rests)[last] * np.exp(-np.maximum(at_s - times_s[last], 0.0) / slow_s)
+        - slopes[last] * slow_s
+    )
+    return np.where(after, plain + behind, plain)
 
 
 # ---- resamples ----

@@ -99,6 +99,12 @@ def notes(found: WallComparison) -> list[str]:
     if line.noise_w is not None:
         scatter = to_text(line.noise_w, "W", digits=2)
         lines.append(f"A row scatters by {scatter} around the line; {line.row_count} rows lie in windows.")
+    if line.slow_s:
+        constant = to_text(line.slow_s, "s", digits=2)
+        lines.append(
+            f"The meter answers slowly: after the lag, its rows approach a new power with a time constant of "
+            f"{constant}. Rows near the edges of a window lack a part of it, also those of the tests above."
+        )
     lines.append(
         "A wall or riser meter measures the whole machine: fans, other parts and the loss of the power "
         "supply are in gain and offset, which are not an error of the counters."
@@ -133,6 +139,7 @@ def as_json(found: WallComparison, meter_name: str) -> dict[str, object]:
             for name, one in values.items()
         },
         "noise_w": line.noise_w,
+        "time_constant_s": line.slow_s,
         "absent": {name: one.because for name, one in values.items() if isinstance(one, Absent)},
         "window_count": line.window_count,
         "left_out": dict(found.power.left_out),

@@ -142,6 +142,40 @@ def test_a_meter_that_stands_still_shows_nothing() -> None:
     assert absent(line_of(WallWorld(), still), *PARTS) == "the meter shows 300 W throughout"
 
 
+def slow_rows(world: WallWorld, slow_s: float) -> Rows:
+    """The rows of a meter that answers with a time constant, step by step."""
+    step_s = 0.02
+    times_s = np.arange(0.0, world.ended_s + 20, step_s)
+    powers_w = np.diff(world.joules_at(times_s - LAG_S)) / step_s
+    shown_w, last_w = [], float(powers_w[0])
+    for power_w in powers_w.tolist():
+        before_w, last_w = last_w, last_w + (1 - np.exp(-step_s / slow_s)) * (power_w - last_w)
+        shown_w.append((before_w + last_w) / 2)
+    shown_j = np.concatenate([[0.0], np.cumsum(shown_w) * step_s])
+    rows = world.rows()
+    noise_w = np.random.default_rng(world.seed).normal(0.0, world.noise_w, len(rows.stop_s))
+    means_w = np.interp(rows.stop_s, times_s, shown_j) - np.interp(rows.stop_s - 1, times_s, shown_j)
+    return replace(rows, power_w=OFFSET_W + GAIN * means_w + noise_w)
+
+
+@pytest.mark.parametrize("slow_s", [0.5, 2.0])
+def test_a_meter_that_answers_slowly_is_seen_to(slow_s: float) -> None:
+    """Its rows lack a part of a new power for a while: taken as prompt, the gain would be 2 % too low."""
+    world = WallWorld(seed=3)
+    line = lagged_line(world.known(), slow_rows(world, slow_s), most_lag_s=10.0)
+    assert isinstance(line.gain, Interval)
+    assert isinstance(line.lag_s, Interval)
+    assert line.slow_s == pytest.approx(slow_s, rel=0.1)
+    assert line.gain.value == pytest.approx(GAIN, rel=0.01)
+    assert line.lag_s.value == pytest.approx(LAG_S, abs=0.03)
+
+
+def test_a_prompt_meter_is_not_taken_for_slow() -> None:
+    """What noise could do isn't enough for it."""
+    world = WallWorld(seed=4, noise_w=20.0)
+    assert lagged_line(world.known(), world.rows(), most_lag_s=10.0).slow_s == 0.0
+
+
 def test_a_meter_that_is_connected_the_wrong_way_round_shows_no_gain() -> None:
     """Its power falls where the counters' rises: the reason is that, and not too little of it."""
     world = WallWorld()
