@@ -23,7 +23,7 @@ import pytest
 import torch._dynamo  # noqa: F401  # a run in this process forgets what it loaded, and torch loads only once
 
 import pytest_energy.profiling.pytorch  # noqa: F401
-from docs import generate, source_text
+from docs import generate, source_pages, source_text
 from pytest_energy.cli import main
 from pytest_energy.plugin.mark import ARGUMENTS
 from pytest_energy.plugin.options import OPTIONS, flag_of
@@ -219,9 +219,9 @@ def _names(arguments: ast.arguments) -> set[str]:
 
 
 TAKEN = {
-    **{f"energy.{name}": _names(generate.fixture_methods()[name].args) for name in generate.METHODS},
-    **{name: _names(_function(path, f"{name}.__init__")) for path, name in generate.ENGINES},
-    **{name: _names(_function("serving/prompts.py", name)) for name in generate.PROMPTS},
+    **{f"energy.{name}": _names(source_pages.fixture_methods()[name].args) for name in source_pages.METHODS},
+    **{name: _names(_function(path, f"{name}.__init__")) for path, name in source_pages.ENGINES},
+    **{name: _names(_function("serving/prompts.py", name)) for name in source_pages.PROMPTS},
     "Slo": {field.name for field in fields(Slo)},
     "pytest.mark.energy": set(ARGUMENTS),
 }
