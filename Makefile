@@ -38,7 +38,7 @@ test: $(VENV)/.installed-dev
 
 checks: lint layers types
 
-# What CI installs, side by side: pip uses one core.
+# What CI installs, side by side.
 environments: $(VENV)/.installed-dev $(VLLM_VENV)/.installed
 
 $(BIN)/python:

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_energy.baselines.attempts import COUNTERS
 from pytest_energy.plugin import imports
+from tests.plugin.ab_repository import Repository
 
 ROOT = Path(__file__).parents[2]
 TEST_FILE = "test_work.py"
@@ -202,3 +203,10 @@ def junit(path: Path) -> dict[str, list[str]]:
     assert int(suite.get("tests", "-1")) == len(cases)
     assert int(suite.get("failures", "-1")) == sum("failure" in tags for _, tags in cases)
     return dict(cases)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A scratch repository whose runs measure by a virtual clock."""
+    measure_by_a_virtual_clock(monkeypatch)
+    return Repository(tmp_path / "scratch")

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_energy.cli import main
-from tests.plugin.conftest import measure_by_a_virtual_clock
-from tests.plugin.test_ab import MAIN, WAITING, Repository, commit_steps
+from tests.plugin.ab_repository import MAIN, WAITING, Repository, commit_steps
 from tests.unit.ab.test_worktree import git, trees
 
 
@@ -34,12 +33,6 @@ def run(repository: Repository, capfd: pytest.CaptureFixture[str], *words: str) 
     captured = capfd.readouterr()
     document = json.loads(out.read_text()) if out.exists() else {}
     return Outcome(status, captured.out + captured.err, document)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    measure_by_a_virtual_clock(monkeypatch)
-    return Repository(tmp_path / "bisect-test")
 
 
 def test_the_commit_is_found_by_joules(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
