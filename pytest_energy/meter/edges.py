@@ -20,7 +20,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.integrate import Integral, check_ticks, edge_integral, edges_off_s
+from pytest_energy.meter.integrate import Integral, edge_integral, edges_off_s
+from pytest_energy.meter.tick_check import check_ticks
 from pytest_energy.model import Tick
 
 # Four reads of RAPL take a tenth of a millisecond, and its counters are up to one old. What took longer was

@@ -23,17 +23,18 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
+from statistics import median
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.counter_step import step_j as found_step_j
 from pytest_energy.meter.quiet_power import Interval, QuietPower, Span, quiet_intervals, quiet_power
 from pytest_energy.meter.response import Gain, edge_uncertainty_s, gain
 from pytest_energy.meter.settling import late_j
+from pytest_energy.meter.tick_check import check_ticks
 from pytest_energy.meter.tick_times import TimedTicks, timed
-from pytest_energy.meter.unevenness import Moment, unevenness
+from pytest_energy.meter.unevenness import Moment, edges_off_j, scatter_j, unevenness
 from pytest_energy.model import CounterResponse, Tick
 from pytest_energy.model.values import UNKNOWN_RESPONSE
 from pytest_energy.sensors.protocol import COUNTER_AGE_S
@@ -54,6 +55,16 @@ _BEAT_ERROR = 0.04
 # of them are used then depends on when they were read, and joules err to one side: of simulated windows with
 # calls of 50 ms, or of 6 to 12 ms for eight GPUs, by about the quiet joules of that time.
 _VAGUE_SHARE = 0.08
+
+# Ticks before the start that show how well ticks are usually seen.
+_USUAL_TICKS = 16
+
+# What a counter of unknown response is off by at the edges of even work is shown by a whole tick inside. So
+# much is left of what it may be off by, as power need not be even there.
+_SHOWN_EDGE_SHARE = 0.6
+
+# Windows of so many ticks have a whole one inside, wherever they begin.
+_WHOLE_TICKS = 2.0
 
 # Of two powers; past it one of them is none, and a square is past all numbers.
 _LARGEST_RATIO = 1e100
@@ -139,29 +150,6 @@ def integrate(
     ).integral()
 
 
-def check_ticks(ticks: Sequence[Tick], start_s: float, stop_s: float) -> None:
-    """Raise `NotMeasurable` where these can't be the ticks of one counter around the window."""
-    if not (math.isfinite(start_s) and math.isfinite(stop_s) and start_s < stop_s):
-        raise NotMeasurable(
-            f"the window lasts from {start_s} s to {stop_s} s: the clock went back or stood still"
-        )
-    if not all(math.isfinite(tick.time_s) and math.isfinite(tick.joules) for tick in ticks):
-        raise NotMeasurable("a tick is not finite")
-    for before, after in pairwise(ticks):
-        if before.time_s >= after.time_s:
-            raise NotMeasurable(
-                f"a tick at {after.time_s} s follows one at {before.time_s} s: the clock went back"
-            )
-        if before.joules > after.joules:
-            raise NotMeasurable(
-                f"the counter fell from {before.joules} J to {after.joules} J at {after.time_s} s"
-            )
-    if not ticks or ticks[0].time_s > start_s:
-        raise NotMeasurable("the counter has no tick before the window's start")
-    if ticks[-1].time_s < stop_s:
-        raise NotMeasurable("the counter has no tick after the window's stop")
-
-
 def _reads_at(ticks: Sequence[Tick], start_s: float, stop_s: float) -> tuple[Tick, Tick] | None:
     """The ticks at exactly these moments, if there are both."""
     first, last = (
@@ -240,7 +228,13 @@ class Aligned:
         quiet_w, duration_s = (head_w + tail_w) / 2, self.stop_s - self.start_s
         quiet_j = quiet_w * duration_s
         variance += (self._beat_error_share() * quiet_w * (self.head_s + self.tail_s)) ** 2
-        gain = self._gain(self._unevenness(self.quiet, quiet_w))
+        parts = self._parts(self.quiet)
+        response = self.response
+        if self.prompt is not None and self._has_whole_tick(parts):
+            step_j = max(self.step_j, self.resolution_j)
+            variance += scatter_j(parts, step_j) ** 2 + edges_off_j(parts, step_j) ** 2
+            response = replace(response, edge_s=_SHOWN_EDGE_SHARE * response.edge_s)
+        gain = self._gain(response, self._unevenness(parts, quiet_w, response.edge_s))
         share = gain.share
         excess_j = (span_j - head_w * self.head_s - tail_w * self.tail_s - quiet_j) / share
         gain_j = excess_j * gain.uncertainty / share
@@ -288,15 +282,28 @@ class Aligned:
             )
 
     def _one_sided_j(self, quiet: QuietPower) -> float:
-        """What windows err to one side if their ticks were seen too badly."""
-        before_s, after_s = (self.ticks.best(index).spread_s for index in (self.before, self.after))
+        """What windows err to one side if their ticks were seen too badly.
+
+        One whose own ticks were seen well by luck is no better than the others: it is one of the few.
+        """
+        first = max(self.ticks.spans[0].first, self.ticks.head_stop - _USUAL_TICKS)
+        usual_s = median(self.ticks.best(index).spread_s for index in range(first, self.ticks.head_stop))
+        before_s, after_s = (
+            max(usual_s, self.ticks.best(index).spread_s) for index in (self.before, self.after)
+        )
         tick_s = self.ticks.ticks[-1].time_s - self.ticks.ticks[-2].time_s
         if max(before_s, after_s) <= _VAGUE_SHARE * tick_s:
             return 0.0
         return math.hypot(quiet.head.power_w * before_s, quiet.tail.power_w * after_s)
 
-    def _unevenness(self, quiet: QuietPower, quiet_w: float) -> float:
-        """How uneven power was, by the ticks inside the window."""
+    def _has_whole_tick(self, parts: Sequence[Sequence[Moment]]) -> bool:
+        """Whether power inside is known beside both edges, as it is in each window of this length."""
+        tick_s = self.ticks.period_s(self.before) or 0.0
+        is_long = self.stop_s - self.start_s >= _WHOLE_TICKS * tick_s
+        return is_long and min(len(parts[0]), len(parts[-1])) >= 3
+
+    def _parts(self, quiet: QuietPower) -> list[list[Moment]]:
+        """The start, the ticks inside the window, and the stop; in two parts if ticks between are missing."""
         start = Moment(self.start_s, self.ticks.ticks[self.before].joules + quiet.head.power_w * self.head_s)
         stop = Moment(self.stop_s, self.ticks.ticks[self.after].joules - quiet.tail.power_w * self.tail_s)
         inside = [
@@ -308,15 +315,18 @@ class Aligned:
             for span in self.ticks.spans
         ]
         first, *others = inside
-        parts = [[start, *first], [*others[0], stop]] if others else [[start, *first, stop]]
-        tick_s = self.ticks.period_s(self.before) or math.inf
-        return unevenness(parts, quiet_w=quiet_w, edge_s=self.response.edge_s, tick_s=tick_s)
+        return [[start, *first], [*others[0], stop]] if others else [[start, *first, stop]]
 
-    def _gain(self, unevenness: float) -> Gain:
+    def _unevenness(self, parts: Sequence[Sequence[Moment]], quiet_w: float, edge_s: float) -> float:
+        """How uneven power was, by the ticks inside the window."""
+        tick_s = self.ticks.period_s(self.before) or math.inf
+        return unevenness(parts, quiet_w=quiet_w, edge_s=edge_s, tick_s=tick_s)
+
+    def _gain(self, response: CounterResponse, unevenness: float) -> Gain:
         """Share of the work's power above quiet that the counter has seen."""
         tick, tick_s = self.ticks.best(self.before), self.ticks.period_s(self.before)
         return gain(
-            self.response,
+            response,
             self.start_s,
             self.stop_s,
             tick_at_s=tick.time_s,
@@ -396,7 +406,7 @@ def align(
         head_s=max(0.0, start_s - around.best(before).time_s),
         tail_s=max(0.0, around.best(after).time_s - stop_s),
         span_j=ticks[after].joules - ticks[before].joules,
-        quiet=quiet_power(head, tail, resolution_j),
+        quiet=quiet_power(head, tail, resolution_j, is_settled=prompt is not None),
         resolution_j=resolution_j,
         step_j=step_j,
         response=response,

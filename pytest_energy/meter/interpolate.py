@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.meter.integrate import How, Integral, align, check_ticks
+from pytest_energy.meter.integrate import How, Integral, align
 from pytest_energy.meter.quiet_power import Span
+from pytest_energy.meter.tick_check import check_ticks
 from pytest_energy.model import CounterResponse, Tick
 from pytest_energy.model.values import UNKNOWN_RESPONSE
 

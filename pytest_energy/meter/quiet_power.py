@@ -127,11 +127,22 @@ def _lies_in(ticks: TimedTicks, interval: Interval, span_s: Span) -> bool:
 
 
 def quiet_power(
-    head: Sequence[Interval], tail: Sequence[Interval], resolution_j: float = 0.0
+    head: Sequence[Interval],
+    tail: Sequence[Interval],
+    resolution_j: float = 0.0,
+    *,
+    is_settled: bool = False,
 ) -> QuietPower | None:
     """Quiet power of both sides: the same, unless the tail is clearly another quiet.
 
-    `None` if no whole tick is quiet.
+    Args:
+        head: Quiet intervals before the window.
+        tail: Those after it.
+        resolution_j: Smallest step of the counter.
+        is_settled: The tail was waited for until it was quiet as before, or the same for some ticks.
+
+    Returns:
+        `None` if no whole tick is quiet.
     """
     head = _best_known(head)
     wander = _wander([*head, *tail])
@@ -142,6 +153,12 @@ def quiet_power(
     if before is None or after is None:
         return QuietPower(both, both, wander=wander)
     difference_w = after.power_w - before.power_w
+    if is_settled:
+        # What ticks leave open of their sum is what its two ends leave open, as of one of them.
+        chance_w = 2 * max(i.uncertainty_j(before.power_w) for i in tail) / after.duration_s
+        if abs(difference_w) <= chance_w:
+            return QuietPower(both, both, wander=wander)
+        return QuietPower(before, after, step_w=difference_w, wander=wander)
     if all(_is_same_quiet(i, before.power_w, _SAME_QUIET_SHARE) for i in tail):
         expected_w = 2 * max(i.uncertainty_j(before.power_w) / i.duration_s for i in tail)
         beyond_w = math.copysign(max(0.0, abs(difference_w) - expected_w), difference_w)

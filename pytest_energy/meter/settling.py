@@ -9,6 +9,8 @@ Rule 3: what was above quiet meanwhile came late, or the device used it after th
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
 
 from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.model import Tick
@@ -22,6 +24,15 @@ STRETCH_S = 0.08
 # Pairs of ticks over which power has to stay the same where it is not what it was: a delay of 150 ms shows
 # the work's own power for two of 80 ms.
 _ALIKE_PAIRS = 3
+
+# Power at rest is known from so many stretches at least, and no better than to this share: a GPU's drifts.
+_FEWEST_STRETCHES, _LEAST_SHARE = 5, 0.005
+
+# Standard deviation over the median distance of two.
+_MEDIAN_DIFFERENCE = 1.4826 / math.sqrt(2)
+
+# Stretches whose power is the last one's to this share, and to chance, are as quiet as that.
+_QUIET_SHARE = 0.05
 
 # Far more than a sum of seconds is rounded by.
 _BEFORE_S = 1e-9
@@ -37,18 +48,28 @@ class Settling:
     Args:
         quiet_w: Power at rest, as far as it is known.
         step_j: The counter's.
+        scatter: Of power at rest from stretch to stretch, a share of it, if it is known (see `scatter`).
+        tick_s: The counter's period, if it is known.
 
     Attributes:
         is_over: Whether it has settled.
+        pair_count: Pairs of ticks that were seen.
         settled_s: By when it had, as far as is known: surely before a tick from which on power was as now.
             `None` if it had when it was seen first.
         level_w: Power that the last pairs agree on; `None` before the first.
         quiet_w: Power at rest: the same while it is no other, so that what comes late never adds up in it.
     """
 
-    def __init__(self, quiet_w: float | None, step_j: float = 0.0) -> None:
-        self.quiet_w, self.step_j = quiet_w, step_j
+    def __init__(
+        self,
+        quiet_w: float | None,
+        step_j: float = 0.0,
+        scatter: float | None = None,
+        tick_s: float | None = None,
+    ) -> None:
+        self.quiet_w, self.step_j, self._scatter, self._tick_s = quiet_w, step_j, scatter, tick_s
         self.is_over = False
+        self.pair_count = 0
         self.settled_s: float | None = None
         self.level_w: float | None = None
         self._since: SeenTick | None = None
@@ -56,10 +77,12 @@ class Settling:
 
     def see(self, first: SeenTick, second: SeenTick) -> None:
         """Judge power between two ticks; each pair begins where the last one ended."""
-        power_w, share = _power_w(first, second, self.step_j)
+        power_w, share = _power_w(first, second, self.step_j, self._tick_s)
         share += _SAME_SHARE
         quiet_w = self.quiet_w
-        is_quiet = quiet_w is not None and power_w <= quiet_w * (1 + share)
+        self.pair_count += 1
+        above = share if self._scatter is None else min(share, max(_LEAST_SHARE, 4 * self._scatter))
+        is_quiet = quiet_w is not None and power_w <= quiet_w * (1 + above)
         is_alike = self.level_w is not None and abs(power_w - self.level_w) <= share * self.level_w
         if self.level_w is not None and (is_quiet or not is_alike):
             self.settled_s = first.after_s - _BEFORE_S
@@ -67,15 +90,43 @@ class Settling:
             self.level_w, self._since, self._alike = power_w, first, 0
         self._alike += 1
         self.is_over = is_quiet or self._alike >= _ALIKE_PAIRS
-        if self.is_over and not (is_quiet and quiet_w is not None and power_w >= quiet_w * (1 - share)):
-            self.quiet_w = _power_w(self._since, second, self.step_j)[0]
+        if self.is_over and (quiet_w is None or abs(power_w - quiet_w) > share * quiet_w):
+            self.quiet_w = _power_w(self._since, second, self.step_j, self._tick_s)[0]
 
 
-def _power_w(first: SeenTick, second: SeenTick, step_j: float) -> tuple[float, float]:
-    """Mean power between two ticks, and the share to which it is known."""
+def scatter(ticks: Sequence[SeenTick], tick_s: float | None) -> float | None:
+    """Standard deviation of quiet power, as a share, from stretch to stretch of the last *ticks*.
+
+    `None` if too few tell.
+    """
+    powers_w: list[float] = []
+    second = ticks[-1] if ticks else None
+    for first in reversed(ticks):
+        if second is None or second.time_s - first.time_s < STRETCH_S:
+            continue
+        power_w, share = _power_w(first, second, 0.0, tick_s)
+        if powers_w and abs(power_w - powers_w[0]) > (share + _QUIET_SHARE) * powers_w[0]:
+            break
+        powers_w.append(power_w)
+        second = first
+    if len(powers_w) < _FEWEST_STRETCHES or powers_w[0] <= 0:
+        return None
+    # As the median tells it: some of these stretches may still have been falling.
+    return _MEDIAN_DIFFERENCE * median(abs(a - b) for a, b in pairwise(powers_w)) / median(powers_w)
+
+
+def _power_w(first: SeenTick, second: SeenTick, step_j: float, tick_s: float | None) -> tuple[float, float]:
+    """Mean power between two ticks, and the share to which it is known.
+
+    Ticks that may be whole periods apart are taken to be: when they were seen is known worse.
+    """
     duration_s, gain_j = max(second.time_s - first.time_s, 1e-9), second.joules - first.joules
     spread_s = math.hypot(first.spread_s, second.spread_s)
-    return gain_j / duration_s, 3 * spread_s / duration_s + (step_j / gain_j if gain_j > 0 else 0.0)
+    share = 3 * spread_s / duration_s + (step_j / gain_j if gain_j > 0 else 0.0)
+    whole_s = tick_s * round(duration_s / tick_s) if tick_s else 0.0
+    if whole_s and abs(duration_s - whole_s) <= 3 * spread_s:
+        duration_s = whole_s
+    return gain_j / duration_s, share
 
 
 def ticks_after(ticks: Sequence[SeenTick], time_s: float) -> tuple[SeenTick, SeenTick] | None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.counter_step import step_j
-from pytest_energy.meter.settling import STRETCH_S, Settling, ticks_after
+from pytest_energy.meter.settling import STRETCH_S, Settling, scatter, ticks_after
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.tick_times import HEAD_TICKS
 from pytest_energy.meter.waiting import (
@@ -73,6 +73,11 @@ class SettlingWait:
         """
         settled, settling = self._wait(since_s, self._ticked, 0.0)
         self._quiet.power_w |= {name: one.level_w for name, one in settling.items() if one.level_w}
+        for channel in self._ticked:
+            ticks = self._sampler.ticks(channel.name)[-HEAD_TICKS:]
+            known = scatter(ticks, self._sampler.tick_s(channel.name))
+            if known is not None:
+                self._quiet.scatters[channel.name] = known
         return settled
 
     def after_work(self, since_s: float, work_s: float) -> Settled:
@@ -98,7 +103,15 @@ class SettlingWait:
         because = self._why_faulty() or why_not_ticked or why_not_followed(self._sampler, self._ticked)
         tick_s = slowest_tick_s(self._sampler, self._ticked) or 0.0
         latest_s = self._clock.now_s() + max(_LONGEST_SETTLING_S, _MOST_SETTLING_TICKS * tick_s)
-        settling = {c.name: Settling(self._quiet.power_w.get(c.name), self._step_j(c)) for c in watched}
+        settling = {
+            c.name: Settling(
+                self._quiet.power_w.get(c.name),
+                self._step_j(c),
+                self._quiet.scatters.get(c.name),
+                self._sampler.tick_s(c.name),
+            )
+            for c in watched
+        }
         seen_s = {channel.name: moments_s[channel] for channel in watched}
         while settling and because is None and self._clock.now_s() < latest_s:
             is_new = False
@@ -114,7 +127,7 @@ class SettlingWait:
                 if one.is_over and one.quiet_w is not None:
                     self._quiet.power_w[name] = one.quiet_w
                     is_fast = (self._sampler.tick_s(name) or math.inf) < STRETCH_S and not one.step_j
-                    if is_fast and one.settled_s is None:
+                    if is_fast and one.pair_count == 1:
                         prompts_s[name] = settles_s[name] = pair[1].time_s - since_s
                     del settling[name]
             if settling and not is_new:

@@ -11,12 +11,21 @@ Rule 2: where power at an edge isn't the next tick's, it changed at any moment b
 Rule 3: what the ticks' times leave open of a step is no step.
 Rule 4: where the ticks of the middle are missing, it was as uneven as what is beside it.
 Rule 5: nothing is more even than even work: a slow rise may be steps between the ticks.
+Rule 6: beside an edge even work has the power of the next whole tick. What the counter has too much or too
+        little of that, it may be off by, or the work was uneven there.
+Rule 7: power that is up in one tick and down in the next may be a peak within a tick, which was sampled once
+        or not at all. So what ticks differ by to and fro is taken for chance. What samples put into the next
+        tick comes back there: of longer stretches that is less, and the less of both counts.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
+
+# What power does to and fro is known from so many stretches at least; long ones are taken that leave so many.
+_FEWEST_STRETCHES, _LONG_COUNT = 3, 8
 
 # Less power than this is none: nothing is compared with it.
 _LEAST_W = 1e-9
@@ -79,6 +88,61 @@ def unevenness(
     known_s = math.fsum(part[-1].time_s - part[0].time_s for part in known)
     inner = math.fsum(fall.square for fall in falls[1:-1]) * (last[-1].time_s - first[0].time_s) / known_s
     return math.sqrt(max(1.0, (edges + max(0.0, inner)) / (2 * mean_w**2)))
+
+
+def edges_off_j(parts: Sequence[Sequence[Moment]], step_j: float = 0.0) -> float:
+    """Joules at both edges that even work would not have had, beyond what times and steps leave open.
+
+    Args:
+        parts: As for `unevenness`, with a whole tick beside each edge.
+        step_j: The counter's.
+    """
+    first, last = parts[0], parts[-1]
+    start_j, start_blur_j = _edge_off_j(first[0], first[1], first[2], step_j)
+    stop_j, stop_blur_j = _edge_off_j(last[-1], last[-2], last[-3], step_j)
+    return math.sqrt(max(0.0, (start_j + stop_j) ** 2 - start_blur_j**2 - stop_blur_j**2))
+
+
+def _edge_off_j(edge: Moment, near: Moment, far: Moment, step_j: float) -> tuple[float, float]:
+    """Joules beside an edge that its next tick's power doesn't explain, and what is open of that."""
+    power_w, ratio = _power_w(near, far), abs((edge.time_s - near.time_s) / (near.time_s - far.time_s))
+    off_j = abs(near.joules - edge.joules) - power_w * abs(near.time_s - edge.time_s)
+    of_times_j = power_w * math.hypot((1 + ratio) * near.spread_s, ratio * far.spread_s)
+    return off_j, math.hypot(of_times_j, (1 + ratio) * step_j)
+
+
+def scatter_j(parts: Sequence[Sequence[Moment]], step_j: float = 0.0) -> float:
+    """Standard deviation of all joules, if what ticks differ by to and fro is chance.
+
+    Args:
+        parts: As for `unevenness`.
+        step_j: The counter's.
+    """
+    inner = [[*part] for part in parts]
+    del inner[0][:1], inner[-1][-1:]
+    count = sum(len(part) - 1 for part in inner)
+    known_s = math.fsum(part[-1].time_s - part[0].time_s for part in inner if part)
+    if count < _FEWEST_STRETCHES or known_s <= 0:
+        return 0.0
+    rate = min(_scatter_rate(inner, every, step_j) for every in {1, max(1, count // _LONG_COUNT)})
+    return math.sqrt(rate * (parts[-1][-1].time_s - parts[0][0].time_s))
+
+
+def _scatter_rate(parts: Sequence[Sequence[Moment]], every: int, step_j: float) -> float:
+    """Variance of joules in J^2/s, by the stretches between each so many ticks."""
+    products, blurs, durations_s = [], [], []
+    for part in parts:
+        moments = part[::every]
+        durations_s += [after.time_s - before.time_s for before, after in pairwise(moments)]
+        falls = list(_falls(moments))
+        products += [a.power_w * b.power_w for a, b in pairwise(falls)]
+        blurs += [fall.blur_w**2 for fall in falls]
+    if not products:
+        return 0.0
+    duration_s = fmean(durations_s)
+    # A value that is up to a step too low, with its weights of 1, 2 and 1 in a fall.
+    of_steps = step_j**2 / 2 / duration_s**2
+    return max(0.0, -fmean(products) - fmean(blurs) - of_steps) * duration_s
 
 
 def _power_w(before: Moment, after: Moment) -> float:

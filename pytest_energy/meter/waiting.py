@@ -143,6 +143,8 @@ class QuietSpans:
         """When the work before the last stretch ended; power may have fallen for a while after it."""
         self.power_w: dict[str, float] = {}
         """Power at rest of each channel, as the last window found it."""
+        self.scatters: dict[str, float] = {}
+        """By how much it differs from stretch to stretch, as a share, where that is known."""
         self.first_power_w: dict[str, float] = {}
         """Quiet power before the first window over each channel."""
 

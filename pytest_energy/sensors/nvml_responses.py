@@ -57,16 +57,16 @@ _HOPPER_FOLLOWED = replace(
 
 UNKNOWN = CounterResponse(
     shortest_s=0.025,
-    shortest_ticks=0.75,
+    shortest_ticks=0.97,
     edge_s=3.3e-3,
-    edge_ticks=0.15,
+    edge_ticks=0.24,
     edge_length_s=0.01,
     source="not measured on this model",
 )
 """Where a model's is not known. Bursts on H100s scatter by 3.3 ms of their power if nothing is taken out.
-Simulated samples each quarter of a tick, at moments that vary, scatter by 13 % of a tick
-(docs/results/meter-simulated.md). And there are counters that see a quarter of each tick (arXiv 2312.02741):
-work that is shorter than the rest may go unseen."""
+There are counters that see a quarter of each tick (arXiv 2312.02741): work that is shorter than the rest may
+go unseen, and of even work of any length they are off by a quarter of a tick, or twice that
+(docs/results/meter-simulated.md). Where a whole tick inside the window shows its power, less is left."""
 
 # Models, the start of the driver's version, and the responses left alone and with each tick read.
 _KNOWN = ((re.compile(r"NVIDIA (H100 80GB HBM3|H200)"), "580.", _HOPPER, _HOPPER_FOLLOWED),)

@@ -54,10 +54,10 @@ of true energies within twice the stated uncertainty.
 | **void** | more than 5 % of windows void, although a result is possible |
 
 Unless a row says that they were calibrated, the counters are of a model whose response is not known. The
-stated uncertainty then includes 15 % of a tick of the step in power, as samples at varying moments scatter,
-so counters without sampling are read better than stated. The meter waits until a counter has settled. Of
-joules that may have come late half are counted, and a window of which they are more than 2 % is void. So
-are windows of less than 25 ms or three quarters of a tick. For the calibrated rows one device of the kind
+stated uncertainty then includes a quarter of a tick of the step in power, or 14 % and what the ticks inside
+show, as counters that sample scatter; those that don't are read better than stated. The meter waits until a
+counter has settled. Of joules that may have come late half are counted, and a window of which they are more
+than 2 % is void. So are windows of less than 25 ms or a tick. For the calibrated rows one device of the kind
 was calibrated as `pytest-energy doctor --calibrate` does, and other devices are read.
 
 2026-11-28, all rows by one version.

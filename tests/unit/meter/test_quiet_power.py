@@ -119,3 +119,22 @@ def test_another_quiet_is_told_from_steps_of_the_counter() -> None:
     quiet = around(200.0, 150.0, 120.0, 130.0, 120.0, step_j=1.0)
     assert quiet is not None
     assert quiet.head.intervals[0].index == 2
+
+
+def test_a_tail_that_was_waited_for_is_believed() -> None:
+    """Power that is another one for three pairs of ticks is no passing fit, however small the difference."""
+    head, tail = [Interval(n, 0.1, 12.0, 1e-6) for n in range(3)], [Interval(4, 0.1, 15.0, 1e-6)]
+    blend, believed = quiet_power(head, tail), quiet_power(head, tail, is_settled=True)
+    assert blend is not None
+    assert believed is not None
+    assert blend.tail.power_w < 145.0
+    assert (believed.head.power_w, believed.tail.power_w) == pytest.approx((120.0, 150.0))
+    assert believed.step_w == pytest.approx(30.0)
+
+
+def test_sides_that_differ_by_chance_are_one_quiet() -> None:
+    """A tick that is known to 1 % tells no difference of 1 %."""
+    head, tail = [Interval(n, 0.1, 12.0, 1e-3) for n in range(3)], [Interval(4, 0.1, 12.1, 1e-3)]
+    quiet = quiet_power(head, tail, is_settled=True)
+    assert quiet is not None
+    assert quiet.head == quiet.tail

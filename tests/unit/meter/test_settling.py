@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from pytest_energy.meter.settling import Settling, late_j, ticks_after
+from pytest_energy.meter.settling import Settling, late_j, scatter, ticks_after
 from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.model import Tick
 
@@ -151,3 +151,21 @@ def test_between_ticks_of_a_fast_counter_is_room_for_some() -> None:
     pair = ticks_after(fast, 0.01)
     assert pair is not None
     assert pair[1].time_s - pair[0].time_s == pytest.approx(0.08)
+
+
+def test_power_a_little_above_quiet_is_not_quiet_where_quiet_is_known_better() -> None:
+    """Of 80 W that decay over 0.1 s the first tick after 0.2 s has 5 %: the window's joules lack the rest."""
+    lax, strict = Settling(120.0), Settling(120.0, scatter=0.002)
+    first, second = ticks(12.6)
+    for settling in (lax, strict):
+        settling.see(first, second)
+    assert lax.is_over
+    assert not strict.is_over
+
+
+def test_how_quiet_quiet_power_is() -> None:
+    """Ticks a period apart are taken for that, however badly they were seen; what fell before is left out."""
+    seen = ticks(20.0, 15.0, *(12.0 + 0.06 * (-1) ** number for number in range(10)))
+    assert scatter(seen, 0.1) == pytest.approx(0.01 * 1.4826 / math.sqrt(2), rel=0.1)
+    assert scatter(seen[-3:], 0.1) is None
+    assert scatter([], 0.1) is None

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pytest_energy.meter.unevenness import Moment, unevenness
+from pytest_energy.meter.unevenness import Moment, edges_off_j, scatter_j, unevenness
 
 QUIET_W, EDGE_S = 100.0, 0.015
 
@@ -82,3 +82,40 @@ def test_power_of_next_to_nothing_is_compared_with_nothing() -> None:
     """Its square is no number any more."""
     stretches = [Moment(0.1 * number, 1e-200 * number) for number in range(5)]
     assert unevenness([stretches], quiet_w=0.0, edge_s=EDGE_S) == 1.0
+
+
+def test_even_work_is_off_by_nothing_at_its_edges() -> None:
+    """Nor is what the ticks' times and the counter's steps leave open."""
+    even = moments((0.03, 700.0), *((0.1, 700.0),) * 5, (0.07, 700.0))
+    assert edges_off_j([even]) == pytest.approx(0.0, abs=1e-6)
+    blurred = moments((0.03, 690.0), *((0.1, 700.0),) * 5, (0.07, 700.0), spread_s=0.005)
+    assert edges_off_j([blurred]) == 0.0
+    assert edges_off_j([moments((0.03, 690.0), *((0.1, 700.0),) * 5, (0.07, 700.0))], step_j=1.0) == 0.0
+
+
+def test_a_sample_that_counts_for_more_than_its_edge_shows() -> None:
+    """One of a tenth of a second was counted at 600 W for 30 ms of work: 42 J of 18."""
+    caught = moments((0.03, 1400.0), *((0.1, 600.0),) * 5, (0.07, 600.0))
+    assert edges_off_j([caught]) == pytest.approx(24.0)
+
+
+def test_peaks_to_and_fro_may_be_chance() -> None:
+    """A tick of 30 J more was a peak that was sampled, by chance; what stays up is no chance."""
+    even = [(0.1, 300.0)] * 9
+    peak = moments((0.05, 300.0), *even[:4], (0.1, 600.0), *even[4:], (0.05, 300.0))
+    assert scatter_j([peak]) == pytest.approx(30.0, rel=0.5)
+    step = moments((0.05, 300.0), *even[:5], *[(0.1, 600.0)] * 5, (0.05, 600.0))
+    assert scatter_j([step]) == 0.0
+
+
+def test_samples_that_fall_into_the_next_tick_come_back_there() -> None:
+    """Samples each 40 ms give ticks of two and of three of them: of every third tick it is a third."""
+    powers = [(0.1, 480.0), (0.1, 720.0)] * 12
+    single = math.sqrt(24) * 24.0
+    found_j = scatter_j([moments((0.05, 600.0), *powers, (0.05, 600.0))])
+    assert found_j == pytest.approx(single / math.sqrt(3), rel=0.1)
+
+
+def test_too_few_ticks_show_no_chance() -> None:
+    """Two stretches are a step, or chance: nobody can tell."""
+    assert scatter_j([moments((0.05, 300.0), (0.1, 300.0), (0.1, 600.0), (0.05, 300.0))]) == 0.0

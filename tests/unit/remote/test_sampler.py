@@ -95,7 +95,7 @@ def test_phases_are_right_whatever_the_path(kind: str) -> None:
     """The edges of a phase, in a server's steady state, are not quiet: power there is what a shift costs.
 
     A path that is slow one way only shifts each by as much as is possible at all, 1.7 standard uncertainties:
-    six in seven are within two of them then.
+    nine in ten are within two of them then (94 % of 300).
     """
     right_count, count = 0, 40
     for seed in range(count):
@@ -113,7 +113,7 @@ def test_phases_are_right_whatever_the_path(kind: str) -> None:
         assert steady.uncertainty_j is not None
         off_j = steady.energy_j - bench.device.joules_between(start_s, stop_s)
         right_count += abs(off_j) <= 2 * steady.uncertainty_j
-    share = 6 / 7 if kind in {"200 ms there", "200 ms back"} else 0.95
+    share = 0.9 if kind in {"200 ms there", "200 ms back"} else 0.95
     assert right_count >= share * count - 2 * math.sqrt(share * (1 - share) * count)  # what chance takes
 
 
