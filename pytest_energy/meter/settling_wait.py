@@ -107,7 +107,7 @@ class SettlingWait:
             c.name: Settling(
                 self._quiet.power_w.get(c.name),
                 self._step_j(c),
-                self._quiet.scatters.get(c.name),
+                None if c.response.settle_s is not None else self._quiet.scatters.get(c.name),
                 self._sampler.tick_s(c.name),
             )
             for c in watched
