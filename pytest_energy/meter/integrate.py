@@ -63,8 +63,9 @@ _USUAL_TICKS = 16
 # much is left of what it may be off by, as power need not be even there.
 _SHOWN_EDGE_SHARE = 0.6
 
-# Windows of so many ticks have a whole one inside, wherever they begin.
-_WHOLE_TICKS = 2.0
+# Windows of so many ticks have a whole one inside, wherever they begin; and in shorter ones than this a
+# counter that lags has not come to the work's power.
+_WHOLE_TICKS, _SHOWN_S = 2.0, 0.1
 
 # Of two powers; past it one of them is none, and a square is past all numbers.
 _LARGEST_RATIO = 1e100
@@ -299,7 +300,7 @@ class Aligned:
     def _has_whole_tick(self, parts: Sequence[Sequence[Moment]]) -> bool:
         """Whether power inside is known beside both edges, as it is in each window of this length."""
         tick_s = self.ticks.period_s(self.before) or 0.0
-        is_long = self.stop_s - self.start_s >= _WHOLE_TICKS * tick_s
+        is_long = self.stop_s - self.start_s >= max(_WHOLE_TICKS * tick_s, _SHOWN_S)
         return is_long and min(len(parts[0]), len(parts[-1])) >= 3
 
     def _parts(self, quiet: QuietPower) -> list[list[Moment]]:

@@ -53,7 +53,7 @@ class Settling:
 
     Attributes:
         is_over: Whether it has settled.
-        pair_count: Pairs of ticks that were seen.
+        first_look_s: When the first pair ended.
         settled_s: By when it had, as far as is known: surely before a tick from which on power was as now.
             `None` if it had when it was seen first.
         level_w: Power that the last pairs agree on; `None` before the first.
@@ -69,7 +69,7 @@ class Settling:
     ) -> None:
         self.quiet_w, self.step_j, self._scatter, self._tick_s = quiet_w, step_j, scatter, tick_s
         self.is_over = False
-        self.pair_count = 0
+        self.first_look_s = math.inf
         self.settled_s: float | None = None
         self.level_w: float | None = None
         self._since: SeenTick | None = None
@@ -80,7 +80,7 @@ class Settling:
         power_w, share = _power_w(first, second, self.step_j, self._tick_s)
         share += _SAME_SHARE
         quiet_w = self.quiet_w
-        self.pair_count += 1
+        self.first_look_s = min(self.first_look_s, second.time_s)
         above = share if self._scatter is None else min(share, max(_LEAST_SHARE, 4 * self._scatter))
         is_quiet = quiet_w is not None and power_w <= quiet_w * (1 + above)
         is_alike = self.level_w is not None and abs(power_w - self.level_w) <= share * self.level_w

@@ -91,7 +91,7 @@ class SettlingWait:
         """Wait until each counter has settled, and ticked twice then.
 
         Power of *watched* is then what it was at rest before, or stays the same. A fast counter that was so
-        when it was seen first has settled by the end of that look: some joules may still have come in it.
+        from the first look on has settled by the end of that one: some joules may still have come in it.
 
         Returns:
             When each had, and those that haven't.
@@ -127,8 +127,8 @@ class SettlingWait:
                 if one.is_over and one.quiet_w is not None:
                     self._quiet.power_w[name] = one.quiet_w
                     is_fast = (self._sampler.tick_s(name) or math.inf) < STRETCH_S and not one.step_j
-                    if is_fast and one.pair_count == 1:
-                        prompts_s[name] = settles_s[name] = pair[1].time_s - since_s
+                    if is_fast and one.settled_s is None:
+                        prompts_s[name] = settles_s[name] = one.first_look_s - since_s
                     del settling[name]
             if settling and not is_new:
                 because = self._wait_for_one_more(settling)

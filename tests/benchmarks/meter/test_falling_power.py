@@ -34,7 +34,9 @@ def test_power_that_falls_before_and_after_the_work_is_not_late() -> None:
         assert settle_s is not None
         assert settle_s <= 0.11
         assert reading.energy_j is not None
-        assert abs(reading.energy_j - bench.truth_j(reading)) <= 2 * reading.uncertainty_j < 25.0
+        # A quarter of a tick of the step in power is what an unknown response leaves open, and not more.
+        open_j = 0.25 * 0.1 * (780.0 - 120.0)
+        assert abs(reading.energy_j - bench.truth_j(reading)) <= 2 * reading.uncertainty_j < 2 * open_j
 
 
 def test_work_after_work_that_still_falls_is_read_right() -> None:
