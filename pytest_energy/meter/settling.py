@@ -31,6 +31,9 @@ _FEWEST_STRETCHES, _LEAST_SHARE = 5, 0.005
 # Standard deviation over the median distance of two.
 _MEDIAN_DIFFERENCE = 1.4826 / math.sqrt(2)
 
+# Where their ticks' times leave open more of power than this, it is quiet or not as far as they tell.
+_SHARP_SHARE = 0.1
+
 # Stretches whose power is the last one's to this share, and to chance, are as quiet as that.
 _QUIET_SHARE = 0.05
 
@@ -78,10 +81,13 @@ class Settling:
     def see(self, first: SeenTick, second: SeenTick) -> None:
         """Judge power between two ticks; each pair begins where the last one ended."""
         power_w, share = _power_w(first, second, self.step_j, self._tick_s)
+        is_sharp = share <= _SHARP_SHARE
         share += _SAME_SHARE
         quiet_w = self.quiet_w
         self.first_look_s = min(self.first_look_s, second.time_s)
-        above = share if self._scatter is None else min(share, max(_LEAST_SHARE, 4 * self._scatter))
+        above = share
+        if is_sharp and self._scatter is not None:
+            above = min(share, max(_LEAST_SHARE, 4 * self._scatter))
         is_quiet = quiet_w is not None and power_w <= quiet_w * (1 + above)
         is_alike = self.level_w is not None and abs(power_w - self.level_w) <= share * self.level_w
         if self.level_w is not None and (is_quiet or not is_alike):
@@ -124,7 +130,7 @@ def _power_w(first: SeenTick, second: SeenTick, step_j: float, tick_s: float | N
     spread_s = math.hypot(first.spread_s, second.spread_s)
     share = 3 * spread_s / duration_s + (step_j / gain_j if gain_j > 0 else 0.0)
     whole_s = tick_s * round(duration_s / tick_s) if tick_s else 0.0
-    if whole_s and abs(duration_s - whole_s) <= 3 * spread_s:
+    if whole_s and abs(duration_s - whole_s) <= 3 * spread_s <= _SHARP_SHARE * whole_s:
         duration_s = whole_s
     return gain_j / duration_s, share
 
