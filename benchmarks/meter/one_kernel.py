@@ -1,10 +1,11 @@
-"""One kernel of about 1 ms, called as often as `energy.measure` chooses, and a thousand calls as one work.
+"""Kernels of about 1 ms, called as often as `energy.measure` chooses, and many calls as one piece of work.
 
     pytest benchmarks/meter/one_kernel.py --energy-baseline=off --energy-report
 
-Both must read the same joules a call, if the card does the same in both. Where its power limit acts after
-half a second or more, fewer calls in a row use more joules each (docs/results/meter-response.md). Needs a
-CUDA device.
+Both must give the same joules per call where the card does the same in both. Copies and products of ones draw even
+power, below the card's limit. Products of random numbers draw more than the limit at first, and less when the
+card slows down after half a second or more: their joules per call depend on how many follow one another, so
+they are to be compared at as many calls. Needs a CUDA device.
 """
 
 from collections.abc import Callable
@@ -15,32 +16,51 @@ import pytest
 if TYPE_CHECKING:
     from pytest_energy import Energy
 
+Kernel = Callable[[], object]
+
 # bf16, 7168 x 7168: 1.06 ms on an H100.
 SIDE = 7168
 
-CALLS = 1000
+# 1.25 GiB: 1.0 ms on an H100.
+COPIED_BYTES = 5 << 28
+
+KERNELS = ("copy", "product-of-ones", "product-of-random")
+
+EVEN_CALLS, LIMITED_CALLS = (1000,), (500, 750, 1000, 1250)
+"""Calls in one piece of work: of even power, and at the power limit."""
 
 
 @pytest.fixture
-def kernel() -> Callable[[], object]:
-    """A matrix product on the first GPU, synchronised by the meter."""
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    """The kernel of this name, on the first GPU; the meter synchronises."""
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    left, right = (torch.randn(SIDE, SIDE, dtype=torch.bfloat16, device="cuda") for _ in range(2))
+    if request.param == "copy":
+        source = torch.randint(256, (COPIED_BYTES,), dtype=torch.uint8, device="cuda")
+        target = torch.empty_like(source)
+        return lambda: target.copy_(source)
+    make = torch.ones if request.param == "product-of-ones" else torch.randn
+    left, right = (make(SIDE, SIDE, dtype=torch.bfloat16, device="cuda") for _ in range(2))
     product = torch.empty_like(left)
     return lambda: torch.matmul(left, right, out=product)
 
 
 @pytest.mark.energy(rounds=5)
-def test_measure(energy: "Energy", kernel: Callable[[], object]) -> None:
+@pytest.mark.parametrize("kernel", KERNELS, indirect=True)
+def test_measure(energy: "Energy", kernel: Kernel) -> None:
     energy.measure(kernel)
 
 
 @pytest.mark.energy(rounds=5)
-def test_thousand_calls(energy: "Energy", kernel: Callable[[], object]) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "count"),
+    [(name, n) for name in KERNELS for n in (LIMITED_CALLS if name == KERNELS[-1] else EVEN_CALLS)],
+    indirect=["kernel"],
+)
+def test_calls_as_one(energy: "Energy", kernel: Kernel, count: int) -> None:
     def calls() -> None:
-        for _ in range(CALLS):
+        for _ in range(count):
             kernel()
 
     energy.measure(calls)
