@@ -2,13 +2,14 @@
 
     pytest benchmarks/meter/one_kernel.py --energy-baseline=off --energy-report
 
-Both must give the same joules per call where the card does the same in both. Copies and products of ones draw even
-power, below the card's limit. Products of random numbers draw more than the limit at first, and less when the
-card slows down after half a second or more: their joules per call depend on how many follow one another, so
-they are to be compared at as many calls. Needs a CUDA device.
+Both must give the same joules per call where the card does the same in both. A card uses more as it warms up,
+so each kernel is measured there and back: `energy.measure`, one piece, one piece, `energy.measure`.
+Copies and products of ones draw even power, below the card's limit. Products of random numbers draw more than
+the limit at first, and less when the card slows down after 0.7 s: their joules per call depend on how many
+follow one another, so they are to be compared at as many calls. Needs a CUDA device.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,10 +25,20 @@ SIDE = 7168
 # 1.25 GiB: 1.0 ms on an H100.
 COPIED_BYTES = 5 << 28
 
-KERNELS = ("copy", "product-of-ones", "product-of-random")
+COUNTS = {"copy": (1000,), "product-of-ones": (1000,), "product-of-random": (750, 1000)}
+"""Calls in one piece of work, by kernel."""
 
-EVEN_CALLS, LIMITED_CALLS = (1000,), (500, 750, 1000, 1250)
-"""Calls in one piece of work: of even power, and at the power limit."""
+BY_MEASURE = 0
+
+
+def there_and_back() -> Iterator[object]:
+    """Each kernel with each number of calls, twice, so that what changes evenly with time drops out."""
+    for name, counts in COUNTS.items():
+        there = (BY_MEASURE, *counts)
+        for turn, calls in (("there", there), ("back", there[::-1])):
+            for count in calls:
+                form = "by-measure" if count == BY_MEASURE else f"{count}-as-one"
+                yield pytest.param(name, count, id=f"{name}-{form}-{turn}")
 
 
 @pytest.fixture
@@ -46,21 +57,11 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
     return lambda: torch.matmul(left, right, out=product)
 
 
-@pytest.mark.energy(rounds=5)
-@pytest.mark.parametrize("kernel", KERNELS, indirect=True)
-def test_measure(energy: "Energy", kernel: Kernel) -> None:
-    energy.measure(kernel)
-
-
-@pytest.mark.energy(rounds=5)
-@pytest.mark.parametrize(
-    ("kernel", "count"),
-    [(name, n) for name in KERNELS for n in (LIMITED_CALLS if name == KERNELS[-1] else EVEN_CALLS)],
-    indirect=["kernel"],
-)
-def test_calls_as_one(energy: "Energy", kernel: Kernel, count: int) -> None:
+@pytest.mark.energy(rounds=4)
+@pytest.mark.parametrize(("kernel", "count"), [*there_and_back()], indirect=["kernel"])
+def test_kernel(energy: "Energy", kernel: Kernel, count: int) -> None:
     def calls() -> None:
         for _ in range(count):
             kernel()
 
-    energy.measure(calls)
+    energy.measure(kernel if count == BY_MEASURE else calls)
