@@ -154,20 +154,26 @@ def quiet_power(
         return QuietPower(both, both, wander=wander)
     difference_w = after.power_w - before.power_w
     if is_settled:
-        # What ticks leave open of their sum is what its two ends leave open, as of one of them.
+        # What ticks leave open of their sum is what its two ends leave open, as of one of them. Few ticks
+        # don't show by how much they err beside: a small difference is no other quiet, but it is left open.
         chance_w = 2 * max(i.uncertainty_j(before.power_w) for i in tail) / after.duration_s
-        if abs(difference_w) <= chance_w:
-            return QuietPower(both, both, wander=wander)
-        return QuietPower(before, after, step_w=difference_w, wander=wander)
+        if abs(difference_w) > max(chance_w, _SAME_QUIET_SHARE * before.power_w):
+            return QuietPower(before, after, step_w=difference_w, wander=wander)
+        return _same(both, difference_w, chance_w, wander)
     if all(_is_same_quiet(i, before.power_w, _SAME_QUIET_SHARE) for i in tail):
         expected_w = 2 * max(i.uncertainty_j(before.power_w) / i.duration_s for i in tail)
-        beyond_w = math.copysign(max(0.0, abs(difference_w) - expected_w), difference_w)
-        return QuietPower(both, both, beyond_w, beyond_w, wander)
+        return _same(both, difference_w, expected_w, wander)
     # A small difference is a passing fit of the counter, a large one another power. Between the two nobody
     # knows, and the uncertainty says so.
     weight = _weight(difference_w, before.power_w)
     blend = Level(before.power_w + weight * difference_w, after.intervals, after.duration_s)
     return QuietPower(before, blend, 2 * math.sqrt(weight * (1 - weight)) * difference_w, difference_w)
+
+
+def _same(both: Level, difference_w: float, chance_w: float, wander: float) -> QuietPower:
+    """The same quiet on both sides, of which what chance doesn't explain is left open."""
+    beyond_w = math.copysign(max(0.0, abs(difference_w) - chance_w), difference_w)
+    return QuietPower(both, both, beyond_w, beyond_w, wander)
 
 
 def _weight(difference_w: float, power_w: float) -> float:
