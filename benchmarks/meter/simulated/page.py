@@ -82,7 +82,7 @@ def page(cells: Sequence[Outcome]) -> str:
     }
     most = max(one.window_count for one in cells)
     summary = [
-        f"Each row has at most {most} windows; long windows and idle power have fewer.\n",
+        f"Rows have up to {most} windows: the first column tells how many.\n",
         "| | rows | as required |\n|---|--:|--:|",
         *(
             f"| {title} | {len(ones)} | {sum(not one.faults for one in ones)} |"
