@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from pytest_energy.errors import Absent
 from pytest_energy.lazy_module import LazyModule
+from pytest_energy.stats.approach import approached
 from pytest_energy.stats.bounded_mean import Interval
 from pytest_energy.stats.student import t_quantile
 from pytest_energy.units import to_text
@@ -284,7 +285,7 @@ class _Model:
         stop_s = self._rows.stop_s - lag_s
         ends_s = (stop_s - self._rows.span_s, stop_s)
         known, power_w = (
-            np.diff([_approached(one_s, self._times_s, sums, slow_s) for one_s in ends_s], axis=0)[0]
+            np.diff([approached(one_s, self._times_s, sums, slow_s) for one_s in ends_s], axis=0)[0]
             / self._rows.span_s
             for sums in (self._known_s, self._energy_j)
         )
@@ -375,35 +376,6 @@ class _Model:
         products = factors[:, :, None] * both[:, None, :] / variances[:, None, None]
         deviances = np.log(variances) + self._rows.power_w**2 / variances
         return np.column_stack([products.reshape(-1, 12), deviances])
-
-
-def _approached(at_s: "Floats", times_s: "Floats", sums: "Floats", slow_s: float) -> "Floats":
-    """The piecewise linear *sums* at *at_s*, or what approaches them with the time constant *slow_s*.
-
-    Of y' = (x - y) / c, where x is a + b t from some moment on: y is x - b c, and a rest that decays.
-    """
-    plain: Floats = np.interp(at_s, times_s, sums)
-    if not slow_s:
-        return plain
-    spacings_s = np.diff(times_s)
-    has_length = spacings_s > 0
-    slopes = np.append(
-        np.divide(np.diff(sums), spacings_s, out=np.zeros_like(spacings_s), where=has_length), 0.0
-    )
-    bends = np.diff(slopes, prepend=0.0) * slow_s
-    decays = np.append(1.0, np.exp(-spacings_s / slow_s))
-    rest, rests = 0.0, []
-    for decay, bend in zip(decays.tolist(), bends.tolist(), strict=True):
-        rest = rest * decay + bend
-        rests.append(rest)
-    last = np.searchsorted(times_s, at_s, side="right") - 1
-    after = last >= 0
-    last = np.maximum(last, 0)
-    behind = (
-        np.array(rests)[last] * np.exp(-np.maximum(at_s - times_s[last], 0.0) / slow_s)
-        - slopes[last] * slow_s
-    )
-    return np.where(after, plain + behind, plain)
 
 
 # ---- resamples ----

@@ -60,7 +60,7 @@ counter has settled. Of joules that may have come late half are counted, and a w
 than 2 % is void. So are windows of less than 25 ms or a tick. For the calibrated rows one device of the kind
 was calibrated as `pytest-energy doctor --calibrate` does, and other devices are read.
 
-2026-11-28, all rows by one version.
+2026-11-28, all rows by one version; where the first column says 100, with `--windows 100`.
 """
 
 _HEAD = """| | windows | bias | RMSE | stated | within 2u | void | result |
